@@ -1,0 +1,1 @@
+//! Starts a gateway, stores and targets for the tests.
