@@ -1,8 +1,8 @@
 //! The one trait.
 
 use crate::{
-    AccountState, Attrs, Change, ConnError, Created, Cursor, Effective, Entitlement, Health, Host, Kind, NativeId, Page,
-    Record, Result, Secret, SyncEvent, SyncToken, TargetSchema, Updated, Value,
+    AccountState, Attrs, Change, ConnError, Created, Cursor, Effective, Entitlement, Health, Host, Kind, NativeId,
+    Page, Record, Result, Secret, SyncEvent, SyncToken, TargetSchema, Updated, Value,
 };
 use async_trait::async_trait;
 use schemars::JsonSchema;

@@ -115,11 +115,11 @@ impl fmt::Display for Class {
 pub enum Effect {
     /// Nothing happened.
     None,
+    /// A part of the change happened.
+    Partial,
     /// Nobody knows: read before anything else is sent.
     #[serde(other)]
     Maybe,
-    /// A part of the change happened.
-    Partial,
 }
 
 /// A failed call. Built beside its cause, matched by [`Class`].
@@ -234,8 +234,7 @@ mod tests {
 
     #[test]
     fn a_class_from_a_newer_plugin_is_permanent_and_may_have_changed_the_target() {
-        let error: ConnError =
-            serde_json::from_str(r#"{"class":"Haunted","message":"x","effect":"spooky"}"#).unwrap();
+        let error: ConnError = serde_json::from_str(r#"{"class":"Haunted","message":"x","effect":"spooky"}"#).unwrap();
         assert_eq!((error.class, error.effect), (Class::Permanent, Effect::Maybe));
     }
 

@@ -24,14 +24,17 @@ pub mod schema;
 pub mod secret;
 pub mod value;
 
-pub use connector::{BatchOp, Batcher, Connector, Ctx, Discoverer, Effect as EffectFacet, Lister, Outcome, Passwords, Syncer};
+pub use connector::{
+    BatchOp, Batcher, Connector, Ctx, Discoverer, Effect as EffectFacet, Lister, Outcome, Passwords, Syncer,
+};
 pub use entitlement::{Entitlement, EntitlementChange};
 pub use error::{Class, ConnError, Effect, Result};
 pub use host::{Host, HttpBody, HttpRequest, HttpResponse, Level};
 pub use kind::{ConfigIssue, ConnectorType, Erase, ErasedType};
 pub use page::{Cursor, Page, SyncEvent, SyncToken};
 pub use record::{
-    AccountState, Attrs, Change, Created, Delta, Effective, Health, Kind, NativeId, PartFailure, Pending, Record, Updated,
+    AccountState, Attrs, Change, Created, Delta, Effective, Health, Kind, NativeId, PartFailure, Pending, Record,
+    Updated,
 };
 pub use schema::{AttrSchema, KindCaps, KindRole, KindSchema, Provenance, ReadAfterWrite, TargetSchema, ValueType};
 pub use secret::{Secret, SecretRef};
