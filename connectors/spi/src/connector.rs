@@ -24,8 +24,17 @@ pub struct Ctx {
     pub dry_run: bool,
     /// The call closes access: it may use the slot and the share of the rate that are kept for leavers.
     pub leaver: bool,
+    /// The call belongs to bulk work (a sweep, a reconciliation, an import): one slot is never given to it.
+    pub bulk: bool,
     /// The gateway.
     pub host: Arc<dyn Host>,
+}
+
+impl Ctx {
+    /// A first attempt of an ordinary call: no dry run, neither leaver nor bulk.
+    pub fn new(op_id: impl Into<Arc<str>>, deadline: Instant, host: Arc<dyn Host>) -> Self {
+        Self { op_id: op_id.into(), attempt: 1, deadline, dry_run: false, leaver: false, bulk: false, host }
+    }
 }
 
 /// A target, through its protocol.

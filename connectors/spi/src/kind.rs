@@ -4,6 +4,7 @@ use crate::{ConnError, Connector, Host, Result};
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
 use std::{marker::PhantomData, sync::Arc};
 
 /// Something to say about a configuration before anything is opened.
@@ -77,14 +78,79 @@ impl<T: ConnectorType> ErasedType for Erase<T> {
     }
 
     fn check_json(&self, config: &serde_json::Value) -> Vec<ConfigIssue> {
-        match serde_json::from_value::<T::Config>(config.clone()) {
+        match typed::<T>(config) {
             Ok(config) => T::check_config(&config),
-            Err(error) => vec![ConfigIssue { pointer: String::new(), message: error.to_string(), hint: None }],
+            Err(issue) => vec![issue],
         }
     }
 
     async fn open_json(&self, config: serde_json::Value, host: Arc<dyn Host>) -> Result<Arc<dyn Connector>> {
-        let config = serde_json::from_value(config).map_err(|error| ConnError::config(error.to_string()))?;
+        let config = typed::<T>(&config).map_err(|issue| {
+            ConnError::config(format!("{}: {}", issue.pointer, issue.message)).attribute(issue.pointer)
+        })?;
         T::open(config, host).await
+    }
+}
+
+/// The settings as their type, or the one issue that says where they do not fit it.
+fn typed<T: ConnectorType>(config: &serde_json::Value) -> std::result::Result<T::Config, ConfigIssue> {
+    serde_path_to_error::deserialize(config).map_err(|error| ConfigIssue {
+        pointer: pointer(error.path()),
+        message: error.inner().to_string(),
+        hint: None,
+    })
+}
+
+/// The path as a JSON pointer (RFC 6901).
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    path.iter()
+        .filter_map(|segment| match segment {
+            Segment::Seq { index } => Some(format!("/{index}")),
+            Segment::Map { key } | Segment::Enum { variant: key } => {
+                Some(format!("/{}", key.replace('~', "~0").replace('/', "~1")))
+            }
+            Segment::Unknown => None,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(serde::Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Settings {
+        pool: Pool,
+    }
+    #[derive(serde::Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Pool {
+        sizes: Vec<u32>,
+    }
+    struct Sample;
+    #[async_trait]
+    impl ConnectorType for Sample {
+        type Config = Settings;
+        const NAME: &'static str = "sample";
+        async fn open(_: Settings, _: Arc<dyn Host>) -> Result<Arc<dyn Connector>> {
+            Err(ConnError::unsupported("a sample has no target"))
+        }
+    }
+
+    fn issue(config: serde_json::Value) -> ConfigIssue {
+        Erase::<Sample>::new().check_json(&config).remove(0)
+    }
+
+    #[test]
+    fn a_bad_value_is_named_by_its_pointer() {
+        assert_eq!(issue(serde_json::json!({ "pool": { "sizes": [1, "two"] } })).pointer, "/pool/sizes/1");
+    }
+
+    #[test]
+    fn an_unknown_setting_is_named_by_its_pointer() {
+        assert_eq!(issue(serde_json::json!({ "pool": { "sizes": [], "siez/s": 1 } })).pointer, "/pool/siez~1s");
     }
 }

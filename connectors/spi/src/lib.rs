@@ -18,6 +18,7 @@ pub mod entitlement;
 pub mod error;
 pub mod host;
 pub mod kind;
+pub mod op;
 pub mod page;
 pub mod record;
 pub mod schema;
@@ -31,6 +32,7 @@ pub use entitlement::{Entitlement, EntitlementChange};
 pub use error::{Class, ConnError, Effect, Result};
 pub use host::{Host, HttpBody, HttpRequest, HttpResponse, Level};
 pub use kind::{ConfigIssue, ConnectorType, Erase, ErasedType};
+pub use op::Op;
 pub use page::{Cursor, Page, SyncEvent, SyncToken};
 pub use record::{
     AccountState, Attrs, Change, Created, Delta, Effective, Health, Kind, NativeId, PartFailure, Pending, Record,
