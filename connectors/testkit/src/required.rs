@@ -1,0 +1,150 @@
+//! Which checks a kind of connector must pass.
+//!
+//! A check that is not applicable passes by being absent, so a connector could pass by declaring nothing. These lists close
+//! that door: for each kind of connector they name the checks that must have *passed*.
+
+use crate::report::{Report, Verdict};
+
+/// Whatever the protocol: without these a connector must not be used.
+const EVERY: &[&str] = &[
+    "config.schema_is_valid_json_schema",
+    "config.unknown_key_rejected",
+    "config.literal_secret_rejected",
+    "config.bad_value_names_pointer",
+    "schema.stable_revision",
+    "schema.natural_key_present",
+    "schema.refs_resolve",
+    "check.wrong_secret_is_auth",
+    "check.wrong_host_is_config_or_transient",
+    "check.finishes_before_deadline",
+    "create.roundtrip_all_creatable",
+    "create.missing_required_is_invalid_with_attribute",
+    "create.unicode_and_4byte",
+    "create.injection_strings_are_data",
+    "get.absent_is_none",
+    "find.by_each_natural_key",
+    "find.inactive_is_found",
+    "update.clear_vs_empty",
+    "state.disable_keeps_entitlements_readable",
+    "entitlement.add_twice_ok",
+    "entitlement.remove_absent_ok",
+    "entitlement.unknown_is_invalid",
+    "entitlement.swap_in_one_change",
+    "entitlement.foreign_one_survives",
+    "create.replay_same_op_id_makes_one_account",
+    "create.lost_response_then_retry_makes_one_account",
+    "create.concurrent_same_key_one_wins_other_AlreadyExists",
+    "update.replay_is_noop",
+    "fault.503_is_transient",
+    "fault.reset_before_send_is_effect_none",
+    "fault.reset_after_send_is_effect_maybe",
+    "fault.slow_body_hits_deadline",
+    "list.every_record_once",
+    "log.no_secret_values",
+    "log.no_attribute_values_at_info",
+    "error.message_has_no_secret",
+    "concurrency.N_parallel_calls",
+    "cancel.stops_work",
+    "shutdown.within_5s",
+    "memory.10k_list_bounded",
+    "dry_run.sends_no_write",
+];
+
+/// Targets over HTTP.
+const HTTP: &[&str] =
+    &["fault.429_with_retry_after", "fault.html_instead_of_json_is_unknown", "fault.401_midrun_is_auth"];
+
+/// LDAP: ids are names, attributes have many values, members come and go one by one.
+const LDAP: &[&str] = &[
+    "update.patch_add_remove_one_call",
+    "update.rename_returns_new_id",
+    "delete.absent_is_ok",
+    "find.case_rule_matches_schema",
+    "list.stable_under_inserts",
+];
+
+/// Databases: transactions, versions of rows, lengths of columns.
+const SQL: &[&str] = &[
+    "create.max_length_edge",
+    "update.partial_failure_reported_per_part",
+    "update.stale_version_detected",
+    "entitlement.scope_is_distinct",
+    "list.stable_under_inserts",
+    "list.cursor_survives_restart",
+];
+
+/// SCIM servers.
+const SCIM: &[&str] = &["delete.absent_is_ok", "update.patch_add_remove_one_call"];
+
+/// Plugin processes.
+const PLUGIN: &[&str] = &["handshake.version_negotiation", "handshake.unknown_fields_ignored"];
+
+/// The checks that a connector of this kind must pass. An unknown kind is an integrator's own: the general ones.
+#[must_use]
+pub fn required(kind: &str) -> Vec<&'static str> {
+    let own: &[&[&str]] = match kind {
+        "ldap" => &[LDAP],
+        "sql" => &[SQL],
+        "rest" | "soap" => &[HTTP],
+        "scim" => &[HTTP, SCIM],
+        "plugin" => &[PLUGIN],
+        "memory" => return crate::names(),
+        _ => &[],
+    };
+    EVERY.iter().chain(own.iter().copied().flatten()).copied().collect()
+}
+
+/// The required checks that did not pass, each with the reason.
+#[must_use]
+pub fn missing(kind: &str, report: &Report) -> Vec<String> {
+    let told = |check: &str| match report.verdict(check) {
+        Some(Verdict::Passed) => None,
+        Some(Verdict::Failed { reason, .. }) => Some(format!("{check} failed: {reason}")),
+        Some(Verdict::NotApplicable { because }) => Some(format!("{check} is required, but not applicable: {because}")),
+        None => Some(format!("{check} is required, but did not run")),
+    };
+    required(kind).into_iter().filter_map(told).collect()
+}
+
+/// For tests: panics with the table unless every required check passed and no other failed.
+///
+/// # Panics
+/// When a check failed, or a required one was not applicable.
+#[track_caller]
+#[allow(clippy::panic)] // The assertion of a test.
+pub fn assert_required(kind: &str, report: &Report) {
+    let missing = missing(kind, report);
+    if !missing.is_empty() || report.exit_code() != 0 {
+        panic!("{report}\n{}", missing.join("\n"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Row;
+
+    #[test]
+    fn every_required_check_exists() {
+        let names = crate::names();
+        for kind in ["ldap", "sql", "rest", "soap", "scim", "plugin", "memory", "an integrator's own"] {
+            for check in required(kind) {
+                assert!(names.contains(&check), "{kind}: {check}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_capability_switched_off_to_pass_is_a_failure() {
+        let mut rows: Vec<Row> =
+            crate::names().into_iter().map(|check| Row { check, verdict: Verdict::Passed }).collect();
+        let all = Report { connector: "ldap".into(), rows: rows.clone() };
+        assert!(missing("ldap", &all).is_empty());
+
+        for row in rows.iter_mut().filter(|row| row.check == "state.disable_keeps_entitlements_readable") {
+            row.verdict = Verdict::NotApplicable { because: "account does not declare disable".into() };
+        }
+        let off = Report { connector: "ldap".into(), rows };
+        assert_eq!((off.exit_code(), missing("ldap", &off).len()), (0, 1));
+    }
+}
