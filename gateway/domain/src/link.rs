@@ -1,0 +1,349 @@
+//! Links: one object in one target, what it should look like and what it was last seen to look like.
+
+use crate::{ResourceId, TargetId};
+use connector_spi::{AccountState, Attrs, Change, ConnError, Entitlement, Kind, NativeId, Value};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What identifies a link.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct LinkKey {
+    /// The SCIM resource.
+    pub resource: ResourceId,
+    /// The target.
+    pub target: TargetId,
+    /// The target's kind of object.
+    pub kind: Kind,
+    /// Why there is more than one of the kind; empty for the only one.
+    pub purpose: String,
+}
+
+/// A link. The row is the queue: `due_at`, `attempt`, `last_error` and `lane` say when and why it is worked next.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Link {
+    /// The store's number of it.
+    pub id: i64,
+    /// What it links.
+    pub key: LinkKey,
+    /// Where it stands.
+    pub state: LinkState,
+    /// How urgent it is.
+    pub lane: Lane,
+    /// Counts changes of `wanted`.
+    pub generation: u64,
+    /// The generation that the target was last brought to.
+    pub applied_generation: u64,
+    /// What the object should look like.
+    pub wanted: Option<Wanted>,
+    /// What the newest call was about to do, recorded before it was made.
+    pub sent: Option<Sent>,
+    /// What the target was last seen to hold.
+    pub seen: Option<Seen>,
+    /// The target's id of the object.
+    pub native_id: Option<NativeId>,
+    /// When it is worked next; `None` is not at all.
+    pub due_at: Option<Timestamp>,
+    /// Attempts at the present generation that did not succeed.
+    pub attempt: u32,
+    /// Why the newest attempt failed.
+    pub last_error: Option<LastError>,
+    /// When the target last accepted everything.
+    pub last_success: Option<Timestamp>,
+    /// Since when wanted and seen have differed.
+    pub pending_since: Option<Timestamp>,
+    /// Counts claims: only the holder of the newest may settle.
+    pub fence: u64,
+    /// Until when the present claim holds.
+    pub leased_until: Option<Timestamp>,
+}
+
+impl Link {
+    /// Whether the target is known to differ from what is wanted and will be worked without anybody's doing.
+    #[must_use]
+    pub fn pending(&self) -> bool {
+        match self.state {
+            LinkState::Parked(_) | LinkState::Disputed | LinkState::Detached => false,
+            LinkState::Unlinked | LinkState::Linked | LinkState::Tombstone => {
+                self.generation != self.applied_generation || self.due_at.is_some()
+            }
+        }
+    }
+}
+
+/// Where a link stands. That it is pending is derived, see [`Link::pending`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "is", content = "because")]
+pub enum LinkState {
+    /// No object in the target yet.
+    Unlinked,
+    /// The object's id is known.
+    Linked,
+    /// Nothing more is tried until the wanted state changes or an operator says so.
+    Parked(Parked),
+    /// More than one object, or somebody else's, answers to the natural key. An operator decides.
+    Disputed,
+    /// The target left the configuration; nothing is sent.
+    Detached,
+    /// The resource is gone; the row keeps the native id, so that the account is never taken for another person's.
+    Tombstone,
+}
+
+impl LinkState {
+    /// The name in SCIM, status and the store.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            LinkState::Unlinked => "unlinked",
+            LinkState::Linked => "linked",
+            LinkState::Parked(_) => "parked",
+            LinkState::Disputed => "disputed",
+            LinkState::Detached => "detached",
+            LinkState::Tombstone => "tombstone",
+        }
+    }
+}
+
+/// Why a link is parked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Parked {
+    /// The target refuses the change.
+    Refused,
+    /// An expression of the mapping failed, so nothing half-made is sent.
+    Mapping,
+    /// The account was there before and holds entitlements that we did not give.
+    Adoption,
+    /// The mass-change brake holds it.
+    Brake,
+}
+
+impl Parked {
+    /// The name in status and the store.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Parked::Refused => "refused",
+            Parked::Mapping => "mapping",
+            Parked::Adoption => "adoption",
+            Parked::Brake => "brake",
+        }
+    }
+}
+
+/// How urgent a link's work is; earlier ones go first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Lane {
+    /// Somebody's access ends.
+    Leaver,
+    /// Emergency access begins or ends.
+    BreakGlass,
+    /// Somebody waits for the answer.
+    Interactive,
+    /// Nobody waits: sweeps, reconciliation.
+    Bulk,
+}
+
+impl Lane {
+    /// All of them, in order of urgency.
+    pub const ALL: [Lane; 4] = [Lane::Leaver, Lane::BreakGlass, Lane::Interactive, Lane::Bulk];
+
+    /// The number in the store; smaller is more urgent.
+    #[must_use]
+    pub fn rank(self) -> u8 {
+        match self {
+            Lane::Leaver => 0,
+            Lane::BreakGlass => 1,
+            Lane::Interactive => 2,
+            Lane::Bulk => 3,
+        }
+    }
+
+    /// The lane of this number.
+    #[must_use]
+    pub fn of_rank(rank: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(rank)).copied()
+    }
+
+    /// The name in status and metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Lane::Leaver => "leaver",
+            Lane::BreakGlass => "break-glass",
+            Lane::Interactive => "interactive",
+            Lane::Bulk => "bulk",
+        }
+    }
+}
+
+/// What an object in a target should look like. Written by [`crate::resolve`] at intake; workers only read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Wanted {
+    /// The state it should be in.
+    pub state: AccountState,
+    /// Attributes to hold exactly these values. Those not named are not ours.
+    #[serde(default, skip_serializing_if = "Attrs::is_empty")]
+    pub attrs: Attrs,
+    /// Attributes that are given on create only.
+    #[serde(default, skip_serializing_if = "Attrs::is_empty")]
+    pub initial: Attrs,
+    /// The natural key under which the object is looked for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub key: BTreeMap<String, Value>,
+    /// Strong identifiers that must agree before an object found by name is taken for ours.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub strong: BTreeMap<String, Value>,
+    /// Entitlements that we give, each with its reasons.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entitlements: Vec<WantedEntitlement>,
+    /// How to close it, when access has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closing: Option<Closing>,
+}
+
+/// What ending an account means, by the target's policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Closing {
+    /// Which entitlements are taken.
+    pub strip: Strip,
+    /// Open sessions are ended, where the target can.
+    pub sessions: bool,
+    /// The record itself is deleted. Off unless the target's policy says so: charts keep their authors.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub delete: bool,
+}
+
+/// Which entitlements a closed account loses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Strip {
+    /// None.
+    None,
+    /// Those that we gave.
+    #[default]
+    Owned,
+    /// All, also those found there.
+    All,
+}
+
+/// An entitlement and why it is given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WantedEntitlement {
+    /// What.
+    pub entitlement: Entitlement,
+    /// Why; never empty.
+    pub origins: Vec<Origin>,
+}
+
+/// A reason to hold an entitlement or an account.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Origin {
+    /// A role rule of the policy.
+    Role(String),
+    /// A source asked for it in `roles` or `entitlements`.
+    Source(String),
+    /// The target's own `when`.
+    Target(String),
+}
+
+/// What a call was about to do, recorded before it was made: it recognises our own work after a crash or a lost reply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sent {
+    /// The generation it carried out.
+    pub generation: u64,
+    /// The change's own id: hash of link, generation and delta.
+    pub op_id: String,
+    /// What it did.
+    pub delta: Delta,
+    /// This or an earlier call whose outcome is not known may have made the object: what is found under the natural key may
+    /// be ours.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub made: bool,
+    /// Entitlements given by this or by earlier calls whose outcome is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gave: Vec<Entitlement>,
+}
+
+/// What a call does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Delta {
+    /// Reads only: nothing is known of the target's state.
+    Read,
+    /// Makes the object as wanted.
+    Create,
+    /// Changes it.
+    Update(Box<Change>),
+    /// Deletes it.
+    Delete,
+    /// Nothing differs; at most the proof of a closing is missing.
+    Verify,
+}
+
+/// What a target was last seen to hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Seen {
+    /// Its state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<AccountState>,
+    /// The attributes that we manage.
+    #[serde(default, skip_serializing_if = "Attrs::is_empty")]
+    pub attrs: Attrs,
+    /// Its entitlements; `None` when they were never read whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entitlements: Option<Vec<Entitlement>>,
+    /// Those of them that we gave. Found and wanted but not given by us is shared, and stays when our reason ends.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub owned: Vec<Entitlement>,
+    /// The target's version mark.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// When it was read or written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
+    /// For a closed account: whether the target proved that no login is let in. `None`: not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<bool>,
+    /// Warnings that came with a success.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// The new state of one link, as one transaction writes it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinkWrite {
+    /// Which.
+    pub key: LinkKey,
+    /// The generation that the write was computed from, 0 for a new link; the write is stale when it moved on.
+    pub expect_generation: u64,
+    /// The new wanted state; the generation is raised by one. `None` keeps wanted and generation.
+    pub wanted: Option<Wanted>,
+    /// The new state of the link; `None` keeps it.
+    pub state: Option<LinkState>,
+    /// Its lane from now on.
+    pub lane: Lane,
+    /// When to work it; `None` is not at all.
+    pub due_at: Option<Timestamp>,
+    /// Replaces the last error where given.
+    pub error: Option<LastError>,
+    /// The text by which work is serialised with other links of the same (target, kind): the natural key.
+    pub order_key: String,
+}
+
+/// A failed attempt, as kept on the link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastError {
+    /// What the connector said.
+    pub error: ConnError,
+    /// When.
+    pub at: Timestamp,
+}

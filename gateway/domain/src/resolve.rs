@@ -1,0 +1,259 @@
+//! Facts in, wanted states out: the only decider.
+//!
+//! `resolve` is called at intake, in sweeps and at the instants it names itself ([`Resolution::next_change_at`]); workers
+//! never call it. It has no clock and no I/O: `now` is an argument, so that the future can be asked about as well.
+
+use crate::gates::{self, Gate};
+use crate::link::{Origin, Wanted};
+use crate::policy::{BeforeStart, Policy, TargetPolicy};
+use crate::roles::{self, Given, Undecided};
+use crate::{ResourceId, SourceId, TargetId, mapping};
+use connector_expr::Vars;
+use connector_spi::{AccountState, ConnError, Kind};
+use jiff::Timestamp;
+use scim::Object;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// What one source said of a resource, kept apart from what is made of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assertion {
+    /// Who said it.
+    pub source: SourceId,
+    /// The attributes it asserts, canonical.
+    pub attrs: Object,
+    /// Its own name of the resource.
+    pub external_id: Option<String>,
+    /// When it last said so.
+    pub observed_at: Timestamp,
+}
+
+/// A group that a user belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GroupRef {
+    /// The group's id.
+    pub id: ResourceId,
+    /// Its `displayName`.
+    pub display: String,
+    /// By a row of its own, not through another group.
+    pub direct: bool,
+}
+
+/// What is decided about one user.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resolution {
+    /// Whether access is allowed.
+    pub gate: Gate,
+    /// What each target should hold.
+    pub links: Vec<Decided>,
+    /// When to decide again without a request.
+    pub next_change_at: Option<Timestamp>,
+}
+
+/// What is decided about one object in one target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decided {
+    /// The target.
+    pub target: TargetId,
+    /// The target's kind of object.
+    pub kind: Kind,
+    /// The decision.
+    pub decision: Decision,
+}
+
+/// What should become of an object.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decision {
+    /// It should look like this.
+    Want(Wanted),
+    /// Access has ended, or never was: whatever stands is closed like this.
+    Close(Wanted),
+    /// It cannot be decided; nothing is sent.
+    Hold(ConnError),
+}
+
+/// The user to decide about.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// The resource's id.
+    pub id: &'a ResourceId,
+    /// What each source said.
+    pub assertions: &'a [Assertion],
+    /// The resolved attributes, as [`attributes`] makes them.
+    pub attrs: &'a Object,
+    /// Groups, expanded.
+    pub groups: &'a [GroupRef],
+    /// What each present link wants, to keep the keys of accounts that are closed.
+    pub wanted: &'a dyn Fn(&TargetId, &Kind) -> Option<&'a Wanted>,
+}
+
+/// Decides what a user should have in each target at `now`.
+#[must_use]
+pub fn resolve(subject: Subject<'_>, policy: &Policy, now: Timestamp) -> Resolution {
+    let (gate, next_change_at) = gates::gate(subject.assertions, subject.attrs, policy, now);
+    if !policy.targets.iter().any(|target| target.account.is_some()) {
+        return Resolution { gate, links: Vec::new(), next_change_at };
+    }
+    // A closed gate is decided without a single expression: nothing that can fail may hold a closing up.
+    let facts = (gate != Gate::Closed).then(|| Facts::of(subject, policy, now));
+    let links = policy
+        .targets
+        .iter()
+        .filter_map(|target| {
+            let account = target.account.as_ref()?;
+            let decision = match &facts {
+                Some(facts) => facts.decide(target, gate, now),
+                None => None,
+            };
+            let decision =
+                decision.unwrap_or_else(|| Decision::Close(account.close((subject.wanted)(&target.id, &account.kind))));
+            Some(Decided { target: target.id.clone(), kind: account.kind.clone(), decision })
+        })
+        .collect();
+    Resolution { gate, links, next_change_at }
+}
+
+/// What the rules say of a user, computed once for all targets.
+struct Facts {
+    vars: Vars,
+    given: Vec<Given>,
+    undecided: Vec<Undecided>,
+}
+
+impl Facts {
+    fn of(subject: Subject<'_>, policy: &Policy, now: Timestamp) -> Facts {
+        let asked_by = asker(subject.assertions, policy);
+        let external_id = subject.assertions.first().and_then(|assertion| assertion.external_id.as_deref());
+        let vars = mapping::variables(subject.id, subject.attrs, external_id, subject.groups);
+        let (given, undecided) = roles::given(&policy.roles, policy.catalogue(), subject.attrs, asked_by, &vars, now);
+        Facts { vars, given, undecided }
+    }
+
+    /// The decision for one target; `None` means that the user has no access there.
+    fn decide(&self, target: &TargetPolicy, gate: Gate, now: Timestamp) -> Option<Decision> {
+        let account = target.account.as_ref()?;
+        let hold =
+            |what: &str, why: &str| Some(Decision::Hold(ConnError::invalid(format!("{what}: {why}")).attribute(what)));
+        if let Some(undecided) = self.undecided.iter().find(|one| one.targets.contains(&target.name)) {
+            return hold(&format!("role {}", undecided.role), &undecided.message);
+        }
+        let by_rule = match &account.when {
+            Some(when) => match when.eval_bool(&self.vars, now) {
+                Ok(truth) => truth,
+                Err(error) => return hold("when", &error.to_string()),
+            },
+            None => !target.by_roles,
+        };
+        let by_role = self.given.iter().any(|given| given.target == target.name);
+        if !(by_rule || by_role) {
+            return None;
+        }
+        let state = match (gate, account.before_start) {
+            (Gate::Open, _) => AccountState::Enabled,
+            (Gate::NotYet, BeforeStart::Disabled) => AccountState::Disabled,
+            (Gate::NotYet, BeforeStart::None) | (Gate::Closed, _) => return None,
+        };
+        match account.open(&self.vars, now, state) {
+            Ok(mut wanted) => {
+                if gate == Gate::Open {
+                    wanted.entitlements = roles::collect(&self.given, &target.name);
+                }
+                Some(Decision::Want(wanted))
+            }
+            Err(unmapped) => hold(&unmapped.attribute, &unmapped.message),
+        }
+    }
+}
+
+/// The reasons for an account of its own in a target.
+#[must_use]
+pub fn account_origins(given: &[Given], target: &TargetPolicy) -> Vec<Origin> {
+    let mut origins: Vec<Origin> =
+        given.iter().filter(|given| given.target == target.name).map(|given| given.origin.clone()).collect();
+    if origins.is_empty() {
+        origins.push(Origin::Target(target.name.clone()));
+    }
+    origins.sort();
+    origins.dedup();
+    origins
+}
+
+/// The name of the source whose `roles` and `entitlements` count.
+fn asker<'a>(assertions: &'a [Assertion], policy: &'a Policy) -> &'a str {
+    let asks = |assertion: &&Assertion| {
+        ["roles", "entitlements"]
+            .iter()
+            .any(|name| assertion.attrs.contains_key(*name) && policy.owns(&assertion.source, name))
+    };
+    let first = assertions.iter().filter(asks).min_by_key(|assertion| policy.precedence(&assertion.source));
+    first.map_or("", |assertion| {
+        policy.source(&assertion.source).map_or(assertion.source.as_str(), |source| source.name.as_str())
+    })
+}
+
+/// The resolved attributes: for each core attribute and each attribute of an extension, the value of the first source, in
+/// order of precedence, that owns and asserts it.
+#[must_use]
+pub fn attributes(assertions: &[Assertion], policy: &Policy) -> Object {
+    let mut order: Vec<&Assertion> = assertions.iter().collect();
+    order.sort_by_key(|assertion| policy.precedence(&assertion.source));
+    if let [only] = order.as_slice()
+        && only.attrs.keys().all(|name| policy.owns(&only.source, name))
+    {
+        return only.attrs.clone();
+    }
+    let mut resolved = Object::new();
+    for assertion in order {
+        for (name, value) in &assertion.attrs {
+            if !policy.owns(&assertion.source, name) {
+                continue;
+            }
+            match (resolved.get_mut(name), value) {
+                // An extension is resolved attribute by attribute.
+                (Some(Value::Object(taken)), Value::Object(offered)) if name.starts_with("urn:") => {
+                    for (inner, value) in offered {
+                        taken.entry(inner.clone()).or_insert_with(|| value.clone());
+                    }
+                }
+                (Some(_), _) => {}
+                (None, value) => {
+                    resolved.insert(name.clone(), value.clone());
+                }
+            }
+        }
+    }
+    resolved
+}
+
+/// What a source asserts after it changed the resource from `before` to `after`. A value that equals the resolved one is no
+/// assertion of its own: clients that echo whole resources would else take over what others said.
+#[must_use]
+pub fn assert(said: &Object, before: &Object, after: &Object) -> Object {
+    let mut says = said.clone();
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    for name in names {
+        match (before.get(name), after.get(name)) {
+            (Some(Value::Object(old)), Some(Value::Object(new))) if name.starts_with("urn:") => {
+                let inner = match says.get(name) {
+                    Some(Value::Object(inner)) => inner.clone(),
+                    _ => Object::new(),
+                };
+                let inner = assert(&inner, old, new);
+                if inner.is_empty() {
+                    says.remove(name);
+                } else {
+                    says.insert(name.clone(), Value::Object(inner));
+                }
+            }
+            (old, new) if old == new => {}
+            (_, Some(new)) => {
+                says.insert(name.clone(), new.clone());
+            }
+            (_, None) => {
+                says.remove(name);
+            }
+        }
+    }
+    says
+}

@@ -1,0 +1,138 @@
+//! Role rules: who holds a role, and what it gives.
+
+use crate::catalogue::{Catalogue, parse_composite};
+use crate::link::{Origin, WantedEntitlement};
+use connector_expr::{Expr, Vars};
+use connector_spi::Entitlement;
+use jiff::Timestamp;
+use scim::Object;
+use serde_json::Value;
+
+/// One `[[role]]`, compiled.
+#[derive(Debug)]
+pub struct RoleRule {
+    /// Its name.
+    pub name: String,
+    /// Who holds it; `None`: only who asks for it.
+    pub when: Option<Expr>,
+    /// Targets in which it gives an account.
+    pub accounts: Vec<String>,
+    /// Entitlements by target.
+    pub entitlements: Vec<(String, Entitlement)>,
+}
+
+impl RoleRule {
+    /// Whether it gives anything in the target.
+    #[must_use]
+    pub fn names(&self, target: &str) -> bool {
+        self.accounts.iter().any(|name| name == target) || self.entitlements.iter().any(|(name, _)| name == target)
+    }
+}
+
+/// Something given in one target, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Given {
+    /// The target's name.
+    pub target: String,
+    /// The entitlement; `None` is the account alone.
+    pub entitlement: Option<Entitlement>,
+    /// Why.
+    pub origin: Origin,
+}
+
+/// A role rule that could not be decided. Holds the role's name, never a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undecided {
+    /// The role.
+    pub role: String,
+    /// What went wrong.
+    pub message: String,
+    /// The targets that it concerns.
+    pub targets: Vec<String>,
+}
+
+/// Everything that rules and requests give to a user, in order of the rules. What cannot be decided is listed apart, with
+/// the targets that must be held because of it.
+#[must_use]
+pub fn given(
+    rules: &[RoleRule],
+    catalogue: &Catalogue,
+    attrs: &Object,
+    asked_by: &str,
+    vars: &Vars,
+    now: Timestamp,
+) -> (Vec<Given>, Vec<Undecided>) {
+    let mut given = Vec::new();
+    let mut undecided = Vec::new();
+    let asked: Vec<&str> = values(attrs, "roles").collect();
+    for rule in rules {
+        let origin = if asked.contains(&rule.name.as_str()) {
+            Some(Origin::Source(asked_by.to_owned()))
+        } else {
+            match rule.when.as_ref().map(|when| when.eval_bool(vars, now)) {
+                Some(Ok(true)) => Some(Origin::Role(rule.name.clone())),
+                Some(Ok(false)) | None => None,
+                Some(Err(error)) => {
+                    let mut targets: Vec<String> = rule.accounts.clone();
+                    targets.extend(rule.entitlements.iter().map(|(target, _)| target.clone()));
+                    undecided.push(Undecided { role: rule.name.clone(), message: error.to_string(), targets });
+                    None
+                }
+            }
+        };
+        if let Some(origin) = origin {
+            let account = |target: &String| Given { target: target.clone(), entitlement: None, origin: origin.clone() };
+            given.extend(rule.accounts.iter().map(account));
+            given.extend(rule.entitlements.iter().map(|(target, entitlement)| Given {
+                target: target.clone(),
+                entitlement: Some(entitlement.clone()),
+                origin: origin.clone(),
+            }));
+        }
+    }
+    for id in values(attrs, "entitlements") {
+        // Only what the catalogue knows grants anything; the rest was recorded by the source's leave.
+        if let (Some(_), Some((target, entitlement))) = (catalogue.entitlement(id), parse_composite(id)) {
+            given.push(Given { target, entitlement: Some(entitlement), origin: Origin::Source(asked_by.to_owned()) });
+        }
+    }
+    (given, undecided)
+}
+
+/// Role and entitlement values in `attrs` that the catalogue does not know.
+#[must_use]
+pub fn unknown(catalogue: &Catalogue, attrs: &Object) -> Vec<(&'static str, String)> {
+    if catalogue.is_empty() {
+        return Vec::new();
+    }
+    let roles = values(attrs, "roles").filter(|value| catalogue.role(value).is_none()).map(|v| ("roles", v.to_owned()));
+    let entitlements = values(attrs, "entitlements")
+        .filter(|value| catalogue.entitlement(value).is_none())
+        .map(|v| ("entitlements", v.to_owned()));
+    roles.chain(entitlements).collect()
+}
+
+/// The entitlements given in one target, each once with all its reasons.
+#[must_use]
+pub fn collect(given: &[Given], target: &str) -> Vec<WantedEntitlement> {
+    let mut collected: Vec<WantedEntitlement> = Vec::new();
+    for one in given.iter().filter(|one| one.target == target) {
+        let Some(entitlement) = &one.entitlement else { continue };
+        match collected.iter_mut().find(|other| other.entitlement.same_grant(entitlement)) {
+            Some(other) if other.origins.contains(&one.origin) => {}
+            Some(other) => other.origins.push(one.origin.clone()),
+            None => collected
+                .push(WantedEntitlement { entitlement: entitlement.clone(), origins: vec![one.origin.clone()] }),
+        }
+    }
+    collected
+}
+
+fn values<'a>(attrs: &'a Object, name: &str) -> impl Iterator<Item = &'a str> {
+    attrs
+        .get(name)
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|element| element.get("value").and_then(Value::as_str))
+}
