@@ -1,0 +1,321 @@
+//! What operators ask: how targets stand, whether they answer, and "try again".
+
+use crate::targets::Target;
+use crate::{Engine, Error};
+use connector_layers::BreakerState;
+use connector_spi::{ConnError, Health as TargetSays, KindCaps, KindRole, TargetSchema};
+use gateway_domain::Lane;
+use gateway_domain::audit::{Action, AuditEntry};
+use gateway_domain::link::{Link, LinkKey, LinkState};
+use gateway_store::{LinkFilter, TargetStatus};
+use jiff::Timestamp;
+use serde::Serialize;
+
+/// How one target stands.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetReport {
+    /// Its name.
+    pub name: String,
+    /// The kind of connector.
+    pub kind: String,
+    /// Its links.
+    #[serde(flatten)]
+    pub links: TargetStatus,
+    /// `closed`, `open` or `half-open`.
+    pub breaker: &'static str,
+    /// The class of error that opened the breaker.
+    pub because: Option<&'static str>,
+    /// Calls under way.
+    pub in_flight: u32,
+    /// Most calls at a time.
+    pub slots: u32,
+}
+
+/// One link, as operators see it: how it stands and why, and nothing of the person.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkReport {
+    /// The store's number of it.
+    pub id: i64,
+    /// What it links.
+    pub key: LinkKey,
+    /// `unlinked`, `linked`, `parked`, `disputed`, `detached` or `tombstone`.
+    pub state: &'static str,
+    /// Why it is parked.
+    pub because: Option<&'static str>,
+    /// How urgent it is.
+    pub lane: Lane,
+    /// Counts changes of what is wanted.
+    pub generation: u64,
+    /// The generation that the target was last brought to.
+    pub applied_generation: u64,
+    /// The target's id of the object.
+    pub native_id: Option<String>,
+    /// When it is worked next.
+    pub due_at: Option<Timestamp>,
+    /// Attempts at the present generation that did not succeed.
+    pub attempt: u32,
+    /// Why the newest attempt failed.
+    pub last_error: Option<LinkError>,
+    /// When the target last accepted everything.
+    pub last_success: Option<Timestamp>,
+    /// Since when wanted and seen have differed.
+    pub pending_since: Option<Timestamp>,
+    /// Whether the target proved that a closing took effect.
+    pub verified: Option<bool>,
+}
+
+/// A failed attempt.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LinkError {
+    /// When.
+    pub at: Timestamp,
+    /// What the connector said: `class`, `message`, the target's own code.
+    #[serde(flatten)]
+    pub error: ConnError,
+}
+
+impl From<Link> for LinkReport {
+    fn from(link: Link) -> Self {
+        let because = match &link.state {
+            LinkState::Parked(why) => Some(why.name()),
+            LinkState::Unlinked
+            | LinkState::Linked
+            | LinkState::Disputed
+            | LinkState::Detached
+            | LinkState::Tombstone => None,
+        };
+        LinkReport {
+            id: link.id,
+            state: link.state.name(),
+            because,
+            lane: link.lane,
+            generation: link.generation,
+            applied_generation: link.applied_generation,
+            native_id: link.native_id.map(|id| id.to_string()),
+            due_at: link.due_at,
+            attempt: link.attempt,
+            last_error: link.last_error.map(|last| LinkError { at: last.at, error: last.error }),
+            last_success: link.last_success,
+            pending_since: link.pending_since,
+            verified: link.seen.and_then(|seen| seen.verified),
+            key: link.key,
+        }
+    }
+}
+
+/// The gateway's health.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    /// What is wrong with the store, if anything is.
+    pub store: Option<String>,
+    /// Each target.
+    pub targets: Vec<TargetHealth>,
+}
+
+/// One target's health, as far as its calls tell.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetHealth {
+    /// Its name.
+    pub name: String,
+    /// Calls pass.
+    pub up: bool,
+    /// Why not.
+    pub why: Option<String>,
+}
+
+/// The outcome of `chartgate target test`.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TargetTest {
+    /// The target's name.
+    pub name: String,
+    /// The kind of connector.
+    pub kind: String,
+    /// It answers and lets us in.
+    pub ok: bool,
+    /// What it said of itself.
+    pub says: Option<TargetSays>,
+    /// Why not.
+    pub error: Option<String>,
+    /// Kinds of objects, with their natural keys.
+    pub kinds: Vec<String>,
+    /// What it cannot do, each with the consequence for somebody who leaves.
+    pub consequences: Vec<String>,
+}
+
+impl Engine {
+    /// How each target stands.
+    ///
+    /// # Errors
+    /// When the store is out.
+    pub async fn status(&self) -> Result<Vec<TargetReport>, Error> {
+        let mut stored = self.store().status().await?;
+        let mut reports: Vec<TargetReport> = self
+            .targets()
+            .iter()
+            .map(|target| {
+                let place = stored.iter().position(|status| status.target == target.id().as_str());
+                let links = place.map(|place| stored.swap_remove(place));
+                report(
+                    target,
+                    links.unwrap_or_else(|| TargetStatus { target: target.id().to_string(), ..Default::default() }),
+                )
+            })
+            .collect();
+        // Targets that left the configuration still have links: they must not vanish from sight.
+        reports.extend(stored.into_iter().map(|links| TargetReport {
+            name: links.target.clone(),
+            kind: "detached".to_owned(),
+            links,
+            breaker: "closed",
+            because: None,
+            in_flight: 0,
+            slots: 0,
+        }));
+        reports.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(reports)
+    }
+
+    /// Links, by what is asked.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] when the target is not there.
+    pub async fn links(&self, filter: LinkFilter) -> Result<Vec<Link>, Error> {
+        Ok(self.store().links(filter).await?)
+    }
+
+    /// Makes links due at once. Returns how many.
+    ///
+    /// # Errors
+    /// When the store is out.
+    pub async fn retry(&self, filter: LinkFilter, operator: &str) -> Result<u64, Error> {
+        let now = self.clock().now();
+        let audit = AuditEntry {
+            at: now,
+            actor: format!("operator:{operator}"),
+            action: Action::Operate,
+            resource: filter.resource.clone(),
+            subject: filter.target.as_ref().map_or_else(|| "every target".to_owned(), ToString::to_string),
+            version: 0,
+            detail: "retry".to_owned(),
+        };
+        let count = self.store().retry(filter, audit).await?;
+        self.targets().iter().for_each(|target| target.layered().try_again());
+        self.targets().wake_all();
+        Ok(count)
+    }
+
+    /// Asks a target whether it answers, what it consists of and what it cannot do.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] when there is no such target. That the target does not answer is no error but the result.
+    pub async fn test_target(&self, name: &str) -> Result<TargetTest, Error> {
+        let target = self.targets().named(name).ok_or_else(|| Error::Unknown(format!("target {name}")))?;
+        target.layered().try_again();
+        let cx = target.ctx("target-test", 1, Lane::Interactive);
+        let mut test = TargetTest {
+            name: target.name().to_owned(),
+            kind: target.kind().to_owned(),
+            ok: false,
+            says: None,
+            error: None,
+            kinds: Vec::new(),
+            consequences: Vec::new(),
+        };
+        match target.connector().check(&cx).await {
+            Ok(says) => test.says = Some(says),
+            Err(error) => {
+                test.error = Some(error.to_string());
+                return Ok(test);
+            }
+        }
+        match target.connector().schema(&cx).await {
+            Ok(schema) => {
+                test.ok = true;
+                test.kinds = schema.kinds.iter().map(|(kind, of)| format!("{kind} by {:?}", of.natural_keys)).collect();
+                test.consequences = consequences(&schema, target);
+            }
+            Err(error) => test.error = Some(error.to_string()),
+        }
+        target.woken().notify_one();
+        Ok(test)
+    }
+
+    /// Whether the store and the targets work, as far as is known without asking them.
+    pub async fn health(&self) -> Health {
+        let targets = self
+            .targets()
+            .iter()
+            .map(|target| {
+                let breaker = target.layered().breaker();
+                let up = breaker.state == BreakerState::Closed;
+                let why = (!up).then(|| {
+                    let class = breaker.because.map_or("several errors", |class| class.name());
+                    format!("calls are held back after {class}")
+                });
+                TargetHealth { name: target.name().to_owned(), up, why }
+            })
+            .collect();
+        Health { store: self.store().health().await.err(), targets }
+    }
+}
+
+fn report(target: &Target, links: TargetStatus) -> TargetReport {
+    let (breaker, limits) = (target.layered().breaker(), target.layered().limits());
+    TargetReport {
+        name: target.name().to_owned(),
+        kind: target.kind().to_owned(),
+        links,
+        breaker: match breaker.state {
+            BreakerState::Closed => "closed",
+            BreakerState::Open => "open",
+            BreakerState::HalfOpen => "half-open",
+        },
+        because: breaker.because.map(|class| class.name()),
+        in_flight: limits.in_flight,
+        slots: limits.slots,
+    }
+}
+
+/// What the target cannot do, each in one sentence that says what it means for a leaver.
+fn consequences(schema: &TargetSchema, target: &Target) -> Vec<String> {
+    let mut told = Vec::new();
+    for (kind, of) in schema.kinds.iter().filter(|(_, of)| of.role == KindRole::Account) {
+        let KindCaps { disable, revoke_sessions, end_date, effective, conditional_update, list, .. } = of.caps;
+        let name = target.name();
+        if !disable {
+            told.push(format!(
+                "{name} cannot switch an {kind} off: a leaver's access ends only by taking entitlements or by deleting."
+            ));
+        }
+        if !revoke_sessions {
+            told.push(format!(
+                "{name} cannot end sessions: a leaver who is logged in stays so until the session ends by itself."
+            ));
+        }
+        if !effective {
+            told.push(format!(
+                "{name} cannot tell who is let in: the closing of a leaver's {kind} is shown as unverified."
+            ));
+        }
+        if !end_date {
+            told.push(format!(
+                "{name} has no end dates: a leaver's access ends when the gateway acts, and not while it is down."
+            ));
+        }
+        if !conditional_update {
+            told.push(format!(
+                "{name} has no versions: a change made there by hand at the same moment may be overwritten."
+            ));
+        }
+        if !list {
+            told.push(format!("{name} cannot list its {kind}s: accounts that nobody here made stay unseen."));
+        }
+    }
+    told
+}
