@@ -1,0 +1,145 @@
+//! What is written in a target's file.
+//!
+//! Three sorts of text stand in it, and each field says which it takes:
+//!
+//! * an **expression** (CEL) over the variables that the field names; a constant text is an expression in quotes: `"'LDAP'"`;
+//! * a **pointer** (RFC 6901) into a JSON document: `/position/code`; the empty pointer is the whole document;
+//! * a **path** with places in braces, each an expression: `/v1/personnel/{id}/aliases/{entitlement.scope.pool}`.
+//!
+//! The variables of a request: `id` (the record's id), `attrs` (the attributes being sent, by name; a list where the attribute
+//! is `multi`), `key` (the natural key being looked up, by name), `state`, `version`, `entitlement` (`type`, `value`, `scope`,
+//! `order`, `validFrom`, `validTo`, and `lastSecond`, the second before `validTo`), `entitlements` (the whole list, in `replace`), `op` (the change's own id).
+//! An absent value is null: a query member, header field or body member whose expression is null is left out; a path with a
+//! null in it is refused.
+
+mod kind;
+mod request;
+
+pub use kind::{
+    Attribute, Caps, Condition, Create, Effective, Entitlement, EntitlementRead, Find, Kind, List, Listed, RecordMap,
+    StateRead, States, Step,
+};
+pub use request::{Base, Body, Method, Pages, Pointer, Request};
+
+use connector_http::HttpConfig;
+use connector_spi::{Class, Effect};
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, de::Error};
+use std::collections::BTreeMap;
+
+/// A target that speaks JSON over HTTP.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The major version of the connector contract that the file is written for: `"1"`.
+    #[serde(default = "one")]
+    pub spi: String,
+    /// How the target is reached.
+    pub http: HttpConfig,
+    /// A request that changes nothing and succeeds when the target is there and lets us in.
+    pub check: Request,
+    /// The header field for the target's idempotency key, such as `Idempotency-Key`. It is sent with every POST.
+    #[serde(default)]
+    pub idempotency_header: Option<String>,
+    /// What the target's refusals mean.
+    #[serde(default)]
+    pub errors: Errors,
+    /// Pointers to warnings inside a success: a text, or a list of texts.
+    #[serde(default)]
+    pub warnings_at: Vec<Pointer>,
+    /// Tables for `lookup(table, key, default)` in expressions.
+    #[serde(default)]
+    pub tables: BTreeMap<String, BTreeMap<String, String>>,
+    /// Refuses every write, whatever else the file says.
+    #[serde(default)]
+    pub read_only: bool,
+    /// The kinds of records, by name.
+    pub kinds: BTreeMap<String, Kind>,
+}
+
+/// What the target's refusals mean.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Errors {
+    /// Where an error stands inside a success. Something there that is neither null, false, zero nor empty is a failure.
+    #[serde(default)]
+    pub error_at: Option<Pointer>,
+    /// Where the target's error code stands; the first that is there is used.
+    #[serde(default)]
+    pub code_at: Vec<Pointer>,
+    /// Where the refused field stands: a pointer into the request's body, or a name of ours.
+    #[serde(default)]
+    pub field_at: Option<Pointer>,
+    /// Where the target's words stand.
+    #[serde(default)]
+    pub message_at: Option<Pointer>,
+    /// The target's words hold no personal data and may be shown to operators; the values that were sent are taken out.
+    #[serde(default)]
+    pub quote_message: bool,
+    /// Rules in order; the first that fits decides. Where none fits, the table of HTTP statuses does.
+    #[serde(default)]
+    pub rules: Vec<ErrorRule>,
+}
+
+/// What one sort of refusal means. All conditions that are given must hold.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorRule {
+    /// The status.
+    #[serde(default)]
+    pub status: Option<u16>,
+    /// One of these codes.
+    #[serde(default)]
+    pub code: Vec<String>,
+    /// A piece of the target's words, any case. For targets that tell business errors by text only.
+    #[serde(default)]
+    pub message: Option<String>,
+    /// The class.
+    #[serde(deserialize_with = "known_class")]
+    pub class: Class,
+    /// Whether the target may have changed, where that differs from what is usual for the class.
+    #[serde(default, deserialize_with = "known_effect")]
+    pub effect: Option<Effect>,
+    /// The attribute, where the target does not name it.
+    #[serde(default)]
+    pub attribute: Option<String>,
+    /// What it means for the operator.
+    #[serde(default)]
+    pub note: Option<Note>,
+}
+
+/// What a refusal means for the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Note {
+    /// Our catalogue or mapping names something that the target does not have.
+    Mapping,
+    /// Another record must be made first.
+    Dependency,
+    /// The access is held through a group as well and stays.
+    KeptThroughGroup,
+    /// The request itself is wrong: a fault of this file or of the connector.
+    Bug,
+}
+
+// On the wire an unknown class or effect has a meaning (a newer plugin); in a file it is a slip of the pen.
+fn known_class<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Class, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    Class::ALL.into_iter().find(|class| class.name() == name).ok_or_else(|| {
+        let names: Vec<_> = Class::ALL.into_iter().map(Class::name).collect();
+        D::Error::custom(format!("there is no class {name}; one of {}", names.join(", ")))
+    })
+}
+
+fn known_effect<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Effect>, D::Error> {
+    match String::deserialize(deserializer)?.as_str() {
+        "none" => Ok(Some(Effect::None)),
+        "partial" => Ok(Some(Effect::Partial)),
+        "maybe" => Ok(Some(Effect::Maybe)),
+        other => Err(D::Error::custom(format!("there is no effect {other}; one of none, partial, maybe"))),
+    }
+}
+
+fn one() -> String {
+    "1".to_owned()
+}

@@ -1,0 +1,314 @@
+//! The contract, carried out by requests.
+
+use crate::{
+    error::scrubbed,
+    exchange::{Answer, Exchange},
+    order::{self, Worked},
+    plan::{KindPlan, Plan, same_names},
+    record,
+    run::{Run, entitlement_vars, sending, state_name, wired},
+    template::{Filling, Request},
+};
+use async_trait::async_trait;
+use connector_expr::Vars;
+use connector_http::Door;
+use connector_spi::{
+    AccountState, Attrs, Change, Class, ConnError, Connector, Created, Ctx, Delta, Effect, EffectFacet, Entitlement,
+    EntitlementChange, Health, Kind, Lister, NativeId, PartFailure, Record, Result, TargetSchema, Updated, Value,
+};
+use serde_json::{Value as Json, json};
+use std::collections::BTreeMap;
+
+/// Records on a page of a look-up or of a list of entitlements.
+pub(crate) const PAGE_SIZE: u32 = 100;
+
+/// One target.
+pub(crate) struct RestConnector {
+    door: Door,
+    pub(crate) plan: Plan,
+}
+
+impl RestConnector {
+    pub(crate) fn new(door: Door, plan: Plan) -> Self {
+        Self { door, plan }
+    }
+
+    pub(crate) fn exchange<'a>(&'a self, cx: &'a Ctx) -> Exchange<'a> {
+        Exchange { door: &self.door, plan: &self.plan, cx }
+    }
+
+    pub(crate) fn kind(&self, kind: &Kind) -> Result<&KindPlan> {
+        self.plan.kinds.get(kind).ok_or_else(|| ConnError::unsupported(format!("the target has no kind {kind}")))
+    }
+
+    /// Sends a request that reads and needs no more than variables.
+    pub(crate) async fn ask(&self, cx: &Ctx, kind: Option<&KindPlan>, request: &Request, vars: Json) -> Result<Answer> {
+        let exchange = self.exchange(cx);
+        let vars = Vars::new(vars);
+        let ready = request.fill(exchange.base(), &Filling { vars: &vars, sending: &[], record: None })?;
+        exchange.read(kind, request, ready).await
+    }
+}
+
+#[async_trait]
+impl Connector for RestConnector {
+    async fn check(&self, cx: &Ctx) -> Result<Health> {
+        let answer = self.ask(cx, None, &self.plan.check, json!({})).await?;
+        let server = answer.response.header("server").map(|text| scrubbed(text, &[]));
+        Ok(Health { server, warnings: answer.warnings })
+    }
+
+    async fn schema(&self, _: &Ctx) -> Result<TargetSchema> {
+        Ok(self.plan.schema.clone())
+    }
+
+    async fn get(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Result<Option<Record>> {
+        let kind = self.kind(kind)?;
+        let Some(mut fetched) = self.fetch(cx, kind, id).await? else { return Ok(None) };
+        self.complete(cx, kind, &mut fetched).await?;
+        Ok(Some(fetched.record))
+    }
+
+    async fn find(&self, cx: &Ctx, kind: &Kind, key: &BTreeMap<String, Value>) -> Result<Vec<Record>> {
+        let kind = self.kind(kind)?;
+        let names: Vec<String> = key.keys().cloned().collect();
+        let search = kind.find.iter().find(|search| same_names(&search.key, &names));
+        let search = search.ok_or_else(|| unsupported(kind, "be looked up by this key"))?;
+        self.search(cx, kind, search, key).await
+    }
+
+    async fn create(
+        &self,
+        cx: &Ctx,
+        kind: &Kind,
+        attrs: &Attrs,
+        state: AccountState,
+        entitlements: &[Entitlement],
+    ) -> Result<Created> {
+        let kind = self.kind(kind)?;
+        let request = kind.create.as_ref().ok_or_else(|| unsupported(kind, "be made"))?;
+        let config = kind.config.create.as_ref().ok_or_else(|| unsupported(kind, "be made"))?;
+        check_new(kind, attrs)?;
+        if config.look_first
+            && let Some(id) = self.taken_by(cx, kind, attrs).await?
+        {
+            return Err(ConnError::already_exists("a record with this natural key is there").existing(id));
+        }
+        let exchange = self.exchange(cx);
+        let sending = sending(kind, attrs.iter().map(|(name, values)| (name.as_str(), Some(values.as_slice()))));
+        let vars = Vars::new(json!({
+            "op": &*cx.op_id, "state": state_name(state), "attrs": wired(&sending),
+            "entitlements": entitlements.iter().map(entitlement_vars).collect::<Vec<_>>(),
+        }));
+        let ready = request.fill(exchange.base(), &Filling { vars: &vars, sending: &sending, record: None })?;
+        let answer = match exchange.write(Some(kind), request, ready, None).await {
+            Ok(answer) => answer,
+            Err(error) if error.class == Class::AlreadyExists && error.existing.is_none() => {
+                // Who stands in the way helps the gateway to adopt or dispute; not to find out is no second failure.
+                let existing = self.taken_by(cx, kind, attrs).await.ok().flatten();
+                return Err(existing.into_iter().fold(error, ConnError::existing));
+            }
+            Err(error) => return Err(error),
+        };
+        let mut created = match &answer {
+            Some(answer) => Created::new(new_id(config.id.as_ref(), request, answer)?),
+            None => Created::new(""),
+        };
+        let wanted = (state != config.born && state != AccountState::Unknown).then_some(state);
+        let change = EntitlementChange { add: entitlements.to_vec(), remove: Vec::new(), whole: None };
+        let worked =
+            Worked { attrs: &BTreeMap::new(), entitlements: &change, whole: Some(entitlements), state: wanted };
+        let ordered = order::of(kind, &worked, &vars)?;
+        if let Some(answer) = answer.as_ref().filter(|_| ordered.acts.is_empty()) {
+            created.record =
+                request.config.record_at.read(&answer.body).and_then(|raw| record::read(kind, raw, answer.etag()));
+        }
+        let version = answer.as_ref().and_then(|answer| answer.etag().map(str::to_owned));
+        let mut run =
+            Run { connector: self, cx, kind, id: created.id.clone(), raw: None, version, warnings: Vec::new() };
+        let outcome = run.through(ordered).await;
+        created.failed = outcome.failed;
+        if let Some((error, rest)) = outcome.ended {
+            // The record stands: its id must not be lost, so what is left is reported part by part.
+            created.failed.extend(rest.into_iter().map(|part| PartFailure { part, error: error.clone() }));
+        }
+        created.warnings = answer.map(|answer| answer.warnings).unwrap_or_default();
+        created.warnings.append(&mut run.warnings);
+        if kind.config.read_back && !cx.dry_run {
+            created.record = self.get(cx, &kind.name, &created.id).await.unwrap_or_default();
+        }
+        Ok(created)
+    }
+
+    async fn update(&self, cx: &Ctx, kind: &Kind, id: &NativeId, change: &Change) -> Result<Updated> {
+        let kind = self.kind(kind)?;
+        if change.is_empty() {
+            return Ok(Updated::default());
+        }
+        let mut run = Run {
+            connector: self,
+            cx,
+            kind,
+            id: id.clone(),
+            raw: None,
+            version: change.if_version.clone(),
+            warnings: Vec::new(),
+        };
+        let replaces = |one: &Entitlement| kind.entitlements.get(&one.kind).is_some_and(|plan| plan.replace.is_some());
+        let rewrites = change.entitlements.add.iter().chain(&change.entitlements.remove).any(replaces);
+        let patches = change.attrs.values().any(|delta| matches!(delta, Delta::Patch { .. }));
+        let mut current = None;
+        if patches || (rewrites && change.entitlements.whole.is_none()) {
+            let mut fetched =
+                self.fetch(cx, kind, id).await?.ok_or_else(|| ConnError::not_found("the record is not there"))?;
+            run.compare(&fetched.record)?;
+            if rewrites {
+                self.complete(cx, kind, &mut fetched).await?;
+            }
+            run.raw = Some(fetched.raw.clone());
+            current = Some(fetched.record);
+        }
+        let whole = match &change.entitlements.whole {
+            Some(whole) => Some(whole.clone()),
+            None => current.as_ref().and_then(|record| whole_list(record, &change.entitlements)),
+        };
+        let attrs = work_out(&change.attrs, current.as_ref());
+        let sending = sending(kind, attrs.iter().map(|(name, values)| (name.as_str(), values.as_deref())));
+        let vars = Vars::new(json!({"id": id.as_str(), "attrs": wired(&sending)}));
+        let worked =
+            Worked { attrs: &attrs, entitlements: &change.entitlements, whole: whole.as_deref(), state: change.state };
+        let ordered = order::of(kind, &worked, &vars)?;
+        if change.if_version.is_some()
+            && current.is_none()
+            && !ordered.acts.first().is_some_and(|act| act.request.config.if_match)
+        {
+            // The first request does not carry the version, so it is compared here, before anything is changed.
+            let fetched =
+                self.fetch(cx, kind, id).await?.ok_or_else(|| ConnError::not_found("the record is not there"))?;
+            run.compare(&fetched.record)?;
+        }
+        let outcome = run.through(ordered).await;
+        if let Some((error, _)) = outcome.ended {
+            let partial = outcome.done > 0 && error.effect == Effect::None;
+            return Err(if partial { error.effect(Effect::Partial) } else { error });
+        }
+        if outcome.done == 0
+            && let Some(first) = outcome.failed.first()
+        {
+            let part = first.part.clone();
+            let named = first.error.attribute.is_some();
+            let error = first.error.clone();
+            return Err(if named { error } else { error.attribute(part) });
+        }
+        let mut updated = Updated { failed: outcome.failed, warnings: run.warnings, ..Updated::default() };
+        if kind.config.read_back
+            && !cx.dry_run
+            && let Ok(Some(record)) = self.get(cx, &kind.name, id).await
+        {
+            updated.side_effects = side_effects(&attrs, &record);
+        }
+        Ok(updated)
+    }
+
+    async fn delete(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Result<()> {
+        let kind = self.kind(kind)?;
+        let request = kind.delete.as_ref().ok_or_else(|| unsupported(kind, "be deleted"))?;
+        let exchange = self.exchange(cx);
+        let vars = Vars::new(json!({"id": id.as_str()}));
+        let ready = request.fill(exchange.base(), &Filling { vars: &vars, sending: &[], record: None })?;
+        match exchange.write(Some(kind), request, ready, None).await {
+            Err(error) if error.class == Class::NotFound => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    fn lister(&self) -> Option<&dyn Lister> {
+        self.plan.kinds.values().any(|kind| kind.list.is_some()).then_some(self)
+    }
+
+    fn effect(&self) -> Option<&dyn EffectFacet> {
+        self.plan.kinds.values().any(|kind| kind.effective.is_some() || kind.revoke_sessions.is_some()).then_some(self)
+    }
+}
+
+pub(crate) fn unsupported(kind: &KindPlan, what: &str) -> ConnError {
+    ConnError::unsupported(format!("records of kind {} cannot {what} by the target's file", kind.name))
+}
+
+/// Refuses what the target would refuse, with the attribute's name and before anything is sent.
+fn check_new(kind: &KindPlan, attrs: &Attrs) -> Result<()> {
+    let invalid = |name: &str, why: &str| Err(ConnError::invalid(format!("{name} {why}")).attribute(name));
+    for (name, values) in attrs {
+        let Some(attribute) = kind.config.attributes.get(name) else {
+            return invalid(name, "is not an attribute of this kind");
+        };
+        if !attribute.creatable {
+            return invalid(name, "cannot be given on create");
+        }
+        for text in values.iter().filter_map(Value::as_text) {
+            if attribute
+                .max_length
+                .is_some_and(|most| text.chars().count() > usize::try_from(most).unwrap_or(usize::MAX))
+            {
+                return invalid(name, "is longer than the target allows");
+            }
+            if !attribute.allowed.is_empty() && !attribute.allowed.iter().any(|allowed| allowed == text) {
+                return invalid(name, "has a value that the target does not list");
+            }
+        }
+    }
+    for (name, _) in kind.config.attributes.iter().filter(|(_, attribute)| attribute.required) {
+        if attrs.get(name).is_none_or(Vec::is_empty) {
+            return invalid(name, "is required");
+        }
+    }
+    Ok(())
+}
+
+fn new_id(at: Option<&crate::config::Pointer>, request: &Request, answer: &Answer) -> Result<String> {
+    let by_pointer = || at.and_then(|at| at.read(&answer.body)).and_then(record::text_of);
+    let by_location = || {
+        let path = answer.response.header("location")?.split(['?', '#']).next()?;
+        let last = path.trim_end_matches('/').rsplit('/').next()?;
+        // A segment of an address is percent-encoded; the id is not.
+        let plain = url::form_urlencoded::parse(last.replace('+', "%2B").as_bytes()).next()?.0.into_owned();
+        (!plain.is_empty()).then_some(plain)
+    };
+    let found = if at.is_some() { by_pointer() } else { by_location() };
+    found.ok_or_else(|| ConnError::unknown(format!("the answer to a create names no id ({})", request.label)))
+}
+
+/// What each attribute is to hold; `None` clears. Single values are added to and taken from what was just read.
+fn work_out(deltas: &BTreeMap<String, Delta>, current: Option<&Record>) -> BTreeMap<String, Option<Vec<Value>>> {
+    let worked = |name: &String, delta: &Delta| match delta {
+        Delta::Set(values) => Some(values.clone()),
+        Delta::Clear => None,
+        Delta::Patch { add, remove } => {
+            let held = current.and_then(|record| record.attrs.get(name)).cloned().unwrap_or_default();
+            let mut wanted: Vec<Value> = held.into_iter().filter(|value| !remove.contains(value)).collect();
+            for value in add {
+                if !wanted.contains(value) {
+                    wanted.push(value.clone());
+                }
+            }
+            Some(wanted)
+        }
+    };
+    deltas.iter().map(|(name, delta)| (name.clone(), worked(name, delta))).collect()
+}
+
+/// What was read plus the change; `None` unless the reading was complete.
+fn whole_list(record: &Record, change: &EntitlementChange) -> Option<Vec<Entitlement>> {
+    let held = record.entitlements.as_ref().filter(|_| !record.incomplete)?;
+    let gone = |one: &Entitlement| change.remove.iter().chain(&change.add).any(|other| other.same_grant(one));
+    Some(held.iter().filter(|one| !gone(one)).chain(&change.add).cloned().collect())
+}
+
+/// Attributes that the target made something else of.
+fn side_effects(sent: &BTreeMap<String, Option<Vec<Value>>>, record: &Record) -> Attrs {
+    let held = |name: &String| record.attrs.get(name).cloned().unwrap_or_default();
+    sent.iter()
+        .filter(|(name, values)| held(name) != values.as_deref().unwrap_or_default())
+        .map(|(name, _)| (name.clone(), held(name)))
+        .collect()
+}

@@ -1,0 +1,140 @@
+//! What a refusal means. Pure.
+
+use crate::{
+    config::{ErrorRule, Errors, Note},
+    plan::KindPlan,
+    record::text_of,
+    template::Request,
+};
+use connector_http::{is_safe, refusal, retry_after};
+use connector_spi::{ConnError, Effect, HttpResponse};
+use serde_json::Value as Json;
+
+/// Longest piece of a target's words that is passed on, in characters.
+const QUOTED: usize = 200;
+
+/// An answer as the rules see it.
+pub(crate) struct Answered<'a> {
+    pub(crate) request: &'a Request,
+    pub(crate) kind: Option<&'a KindPlan>,
+    pub(crate) response: &'a HttpResponse,
+    /// The body, where it is JSON.
+    pub(crate) body: Option<&'a Json>,
+    /// What was sent, to be taken out of the target's words.
+    pub(crate) sent: &'a [String],
+}
+
+/// What the answer means if it is no success.
+pub(crate) fn refused(errors: &Errors, answered: &Answered<'_>) -> Option<ConnError> {
+    let config = &answered.request.config;
+    let method = config.method.name();
+    let status = answered.response.status;
+    let by_status = refusal(method, answered.response);
+    let inside = by_status.is_none()
+        && errors.error_at.as_ref().zip(answered.body).and_then(|(at, body)| at.read(body)).is_some_and(is_error);
+    if (by_status.is_none() && !inside) || config.also_ok.contains(&status) {
+        return None;
+    }
+    let code = code(errors, answered.body);
+    if code.as_ref().is_some_and(|code| config.also_ok_codes.contains(code)) {
+        return None;
+    }
+    let words = errors.message_at.as_ref().zip(answered.body).and_then(|(at, body)| at.read(body)).and_then(text_of);
+    let rule = errors.rules.iter().find(|rule| fits(rule, status, code.as_deref(), words.as_deref()));
+    let mut error = match (rule, by_status) {
+        (Some(rule), _) => by_rule(rule, answered, is_safe(method)),
+        (None, Some(error)) => error,
+        (None, None) => ConnError::permanent("the target reports an error inside a success"),
+    };
+    error.message = format!("{} ({})", error.message, answered.request.label);
+    if errors.quote_message
+        && let Some(words) = words
+    {
+        error.message = format!("{}: {}", error.message, scrubbed(&words, answered.sent));
+    }
+    error.native_code = code.map(|code| short(&code)).or(error.native_code);
+    if error.attribute.is_none() {
+        error.attribute = errors.field_at.as_ref().zip(answered.body).and_then(|(at, body)| {
+            let field = at.read(body).and_then(text_of).filter(|field| !field.is_empty())?;
+            Some(answered.kind.map_or_else(|| short(&field), |kind| attribute_at(kind, &field)))
+        });
+    }
+    Some(error)
+}
+
+fn by_rule(rule: &ErrorRule, answered: &Answered<'_>, safe: bool) -> ConnError {
+    let words = match rule.note {
+        Some(Note::Mapping) => "mapping: the target does not know a value of our catalogue or mapping",
+        Some(Note::Dependency) => "dependency: another record must be made first",
+        Some(Note::KeptThroughGroup) => "kept through a group: the access is held in another way as well",
+        Some(Note::Bug) => "the request itself is wrong: a fault of the target's file or of the connector",
+        None => "the target refuses the request",
+    };
+    let mut error = ConnError::new(rule.class, words).code(answered.response.status);
+    if let Some(effect) = rule.effect {
+        error.effect = effect;
+    } else if safe {
+        error.effect = Effect::None;
+    }
+    error.attribute.clone_from(&rule.attribute);
+    match retry_after(answered.response) {
+        Some(wait) => error.retry_after(wait),
+        None => error,
+    }
+}
+
+fn fits(rule: &ErrorRule, status: u16, code: Option<&str>, words: Option<&str>) -> bool {
+    let piece = |piece: &String| words.is_some_and(|words| words.to_lowercase().contains(&piece.to_lowercase()));
+    rule.status.is_none_or(|wanted| wanted == status)
+        && (rule.code.is_empty() || code.is_some_and(|code| rule.code.iter().any(|wanted| wanted == code)))
+        && rule.message.as_ref().is_none_or(piece)
+}
+
+fn code(errors: &Errors, body: Option<&Json>) -> Option<String> {
+    errors.code_at.iter().find_map(|at| at.read(body?).and_then(text_of))
+}
+
+/// Whether what stands at `error_at` is an error rather than the word for none.
+fn is_error(value: &Json) -> bool {
+    match value {
+        Json::Null | Json::Bool(false) => false,
+        Json::Bool(true) => true,
+        Json::Number(number) => number.as_f64() != Some(0.0),
+        Json::String(text) => !text.is_empty(),
+        Json::Array(items) => !items.is_empty(),
+        Json::Object(members) => !members.is_empty(),
+    }
+}
+
+/// Our name of the attribute that a target's field belongs to; the field itself where none does.
+fn attribute_at(kind: &KindPlan, field: &str) -> String {
+    let attributes = &kind.config.attributes;
+    let within = |at: &str| field == at || field.strip_prefix(at).is_some_and(|rest| rest.starts_with('/'));
+    let exact = attributes.iter().find(|(_, attribute)| attribute.at.as_str() == field);
+    let part = || {
+        attributes
+            .iter()
+            .filter(|(_, attribute)| {
+                let at = attribute.at.as_str();
+                !at.is_empty() && (within(at) || at.starts_with(&format!("{field}/")))
+            })
+            .max_by_key(|(_, attribute)| attribute.at.as_str().len())
+    };
+    exact.or_else(part).map_or_else(|| short(field), |(name, _)| name.clone())
+}
+
+/// A code or field name from outside, cut to what one can be.
+fn short(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_alphanumeric() || "_-./:~[]".contains(*c)).take(60).collect()
+}
+
+/// A target's words without the values that were sent, without control characters, and not too long.
+pub(crate) fn scrubbed(words: &str, sent: &[String]) -> String {
+    let mut clean: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut longest: Vec<&String> = sent.iter().filter(|value| value.chars().count() > 1).collect();
+    longest.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    for value in longest {
+        clean = clean.replace(value.as_str(), "***");
+    }
+    clean.chars().take(QUOTED).collect()
+}

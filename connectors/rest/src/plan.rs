@@ -1,0 +1,293 @@
+//! A target's file, checked and compiled. Pure.
+
+use crate::{
+    config::{self, Config, Errors, Pages, Pointer},
+    template::{Issues, Request},
+};
+use connector_expr::{Env, Expr, Type};
+use connector_spi::{AccountState, ConfigIssue, Kind, KindRole, TargetSchema, ValueType};
+use std::collections::BTreeMap;
+
+mod schema;
+
+pub(crate) use schema::fnv1a;
+
+/// Everything that a target's file says, ready to be carried out.
+pub(crate) struct Plan {
+    pub(crate) check: Request,
+    pub(crate) errors: Errors,
+    pub(crate) warnings_at: Vec<Pointer>,
+    pub(crate) idempotency_header: Option<String>,
+    pub(crate) read_only: bool,
+    pub(crate) schema: TargetSchema,
+    pub(crate) kinds: BTreeMap<Kind, KindPlan>,
+}
+
+/// One kind.
+pub(crate) struct KindPlan {
+    pub(crate) name: Kind,
+    pub(crate) config: config::Kind,
+    pub(crate) get: Option<Request>,
+    pub(crate) find: Vec<Search>,
+    pub(crate) create: Option<Request>,
+    pub(crate) update: Vec<Step>,
+    pub(crate) delete: Option<Request>,
+    pub(crate) list: Option<Request>,
+    pub(crate) states: BTreeMap<AccountState, Request>,
+    pub(crate) entitlements: BTreeMap<Kind, EntitlementPlan>,
+    pub(crate) effective: Option<Request>,
+    pub(crate) revoke_sessions: Option<Request>,
+}
+
+/// A look-up by natural key.
+pub(crate) struct Search {
+    pub(crate) key: Vec<String>,
+    pub(crate) request: Request,
+    pub(crate) items: Option<Pointer>,
+    pub(crate) pages: Pages,
+    pub(crate) then_get: bool,
+}
+
+/// One request that changes attributes.
+pub(crate) struct Step {
+    /// Empty: all that no other step names.
+    pub(crate) takes: Vec<String>,
+    pub(crate) when: Option<Expr>,
+    pub(crate) request: Request,
+    pub(crate) clear: Option<Request>,
+}
+
+/// One type of entitlement.
+pub(crate) struct EntitlementPlan {
+    pub(crate) config: config::Entitlement,
+    pub(crate) read: Option<Request>,
+    pub(crate) add: Option<Request>,
+    pub(crate) remove: Option<Request>,
+    pub(crate) replace: Option<Request>,
+}
+
+impl Plan {
+    /// Compiles a file.
+    ///
+    /// # Errors
+    /// All that is wrong with it, each with its place.
+    pub(crate) fn compile(config: &Config) -> Result<Plan, Vec<ConfigIssue>> {
+        let mut issues = Issues::default();
+        if config.spi != "1" {
+            issues.say("/spi", "this connector speaks version 1 of the contract", None);
+        }
+        for issue in config.http.issues() {
+            issues.say(format!("/http{}", issue.pointer), issue.message, issue.hint);
+        }
+        if let Some(name) = &config.idempotency_header
+            && (name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
+        {
+            issues.say("/idempotency_header", "is no name of a header field", None);
+        }
+        let tables = config.tables.iter().fold(Env::new(), |env, (name, rows)| {
+            env.table(name, rows.iter().map(|(key, value)| (key.clone(), serde_json::Value::from(value.clone()))))
+        });
+        let check = Request::compile(&config.check, &tables, "/check", &mut issues);
+        let mut kinds = BTreeMap::new();
+        for (name, kind) in &config.kinds {
+            let pointer = format!("/kinds/{}", name.replace('~', "~0").replace('/', "~1"));
+            kind_issues(config, kind, &pointer, &mut issues);
+            kinds.insert(Kind::from(name.as_str()), kind_plan(name, kind, &tables, &pointer, &mut issues));
+        }
+        match check {
+            Some(check) if issues.0.is_empty() => Ok(Plan {
+                check,
+                errors: config.errors.clone(),
+                warnings_at: config.warnings_at.clone(),
+                idempotency_header: config.idempotency_header.clone(),
+                read_only: config.read_only,
+                schema: schema::of(config),
+                kinds,
+            }),
+            _ => Err(issues.0),
+        }
+    }
+}
+
+fn kind_plan(name: &str, kind: &config::Kind, tables: &Env, pointer: &str, issues: &mut Issues) -> KindPlan {
+    let env = variables(kind, tables);
+    let mut one = |request: Option<&config::Request>, at: &str| {
+        request.and_then(|request| Request::compile(request, &env, &format!("{pointer}/{at}"), issues))
+    };
+    let get = one(kind.get.as_ref(), "get");
+    let create = one(kind.create.as_ref().map(|create| &create.request), "create/request");
+    let delete = one(kind.delete.as_ref(), "delete");
+    let list = one(kind.list.as_ref().map(|list| &list.request), "list/request");
+    let effective = one(kind.effective.as_ref().map(|effective| &effective.request), "effective/request");
+    let revoke_sessions = one(kind.revoke_sessions.as_ref(), "revoke_sessions");
+    let states = [
+        (AccountState::Enabled, one(kind.states.enabled.as_ref(), "states/enabled")),
+        (AccountState::Disabled, one(kind.states.disabled.as_ref(), "states/disabled")),
+        (AccountState::Blocked, one(kind.states.blocked.as_ref(), "states/blocked")),
+        (AccountState::Expired, one(kind.states.expired.as_ref(), "states/expired")),
+    ];
+    let mut entitlements = BTreeMap::new();
+    for (name, config) in &kind.entitlements {
+        let at = |part: &str| format!("entitlements/{}/{part}", name.replace('~', "~0").replace('/', "~1"));
+        let plan = EntitlementPlan {
+            read: one(config.read.as_ref().and_then(|read| read.request.as_ref()), &at("read/request")),
+            add: one(config.add.as_ref(), &at("add")),
+            remove: one(config.remove.as_ref(), &at("remove")),
+            replace: one(config.replace.as_ref(), &at("replace")),
+            config: config.clone(),
+        };
+        entitlements.insert(Kind::from(name.as_str()), plan);
+    }
+    let mut find = Vec::new();
+    for (index, config) in kind.find.iter().enumerate() {
+        let request = one(Some(&config.request), &format!("find/{index}/request"));
+        find.extend(request.map(|request| Search {
+            key: config.key.clone(),
+            request,
+            items: config.items.clone(),
+            pages: config.pages.clone(),
+            then_get: config.then_get,
+        }));
+    }
+    let mut update = Vec::new();
+    for (index, config) in kind.update.iter().enumerate() {
+        let request = one(Some(&config.request), &format!("update/{index}/request"));
+        let clear = one(config.clear.as_ref(), &format!("update/{index}/clear"));
+        update.extend(request.map(|request| (index, config, request, clear)));
+    }
+    let update = update
+        .into_iter()
+        .map(|(index, config, request, clear)| Step {
+            takes: config.for_attributes.clone(),
+            when: config
+                .when
+                .as_ref()
+                .and_then(|source| issues.expression(&format!("{pointer}/update/{index}/when"), source, &env)),
+            request,
+            clear,
+        })
+        .collect();
+    KindPlan {
+        name: Kind::from(name),
+        config: kind.clone(),
+        get,
+        find,
+        create,
+        update,
+        delete,
+        list,
+        states: states.into_iter().filter_map(|(state, request)| Some((state, request?))).collect(),
+        entitlements,
+        effective,
+        revoke_sessions,
+    }
+}
+
+/// The variables that requests of a kind may use.
+fn variables(kind: &config::Kind, tables: &Env) -> Env {
+    let entitlement = Type::object([
+        ("type", Type::Text),
+        ("value", Type::Text),
+        ("scope", Type::map(Type::Text)),
+        ("order", Type::Integer),
+        ("validFrom", Type::Timestamp),
+        ("validTo", Type::Timestamp),
+        ("lastSecond", Type::Timestamp),
+    ]);
+    let attrs = kind.attributes.iter().map(|(name, attribute)| {
+        let one = match attribute.ty {
+            ValueType::Text | ValueType::Bytes => Type::Text,
+            ValueType::Integer => Type::Integer,
+            ValueType::Boolean => Type::Boolean,
+            ValueType::Timestamp => Type::Timestamp,
+        };
+        (name.clone(), if attribute.multi { Type::list(one) } else { one })
+    });
+    let attrs = Type::object(attrs);
+    tables
+        .clone()
+        .variable("id", Type::Text)
+        .variable("op", Type::Text)
+        .variable("state", Type::Text)
+        .variable("version", Type::Text)
+        .variable("key", attrs.clone())
+        .variable("attrs", attrs)
+        .variable("entitlement", entitlement.clone())
+        .variable("entitlements", Type::list(entitlement))
+}
+
+/// What is wrong with a kind apart from its requests.
+fn kind_issues(config: &Config, kind: &config::Kind, pointer: &str, issues: &mut Issues) {
+    let known = |name: &String| kind.attributes.contains_key(name);
+    let mut unknown = |at: String, names: &[String]| {
+        for name in names.iter().filter(|name| !known(name)) {
+            issues.say(at.clone(), format!("there is no attribute {name}"), None);
+        }
+    };
+    for (index, key) in kind.natural_keys.iter().enumerate() {
+        unknown(format!("{pointer}/natural_keys/{index}"), key);
+    }
+    for (index, find) in kind.find.iter().enumerate() {
+        unknown(format!("{pointer}/find/{index}/key"), &find.key);
+    }
+    for (index, step) in kind.update.iter().enumerate() {
+        unknown(format!("{pointer}/update/{index}/for_attributes"), &step.for_attributes);
+    }
+    for (name, attribute) in &kind.attributes {
+        let at = format!("{pointer}/attributes/{name}");
+        if attribute.required && kind.create.is_some() && !attribute.creatable {
+            issues.say(&at, "is required and cannot be given on create", None);
+        }
+        let taken = kind
+            .update
+            .iter()
+            .any(|step| step.when.is_none() && (step.for_attributes.is_empty() || step.for_attributes.contains(name)));
+        if attribute.updatable && !kind.update.is_empty() && !taken {
+            issues.say(
+                &at,
+                "is updatable and no step without a condition takes it",
+                Some("set updatable = false".into()),
+            );
+        }
+        if let Some(kind) = attribute.references.as_ref().filter(|kind| !config.kinds.contains_key(*kind)) {
+            issues.say(&at, format!("there is no kind {kind}"), None);
+        }
+        if attribute.multi && attribute.listed.is_some() {
+            issues.say(&at, "one member of a list holds one value: multi and listed exclude each other", None);
+        }
+    }
+    for kind in kind.depends_on.iter().filter(|kind| !config.kinds.contains_key(*kind)) {
+        issues.say(format!("{pointer}/depends_on"), format!("there is no kind {kind}"), None);
+    }
+    for (name, entitlement) in &kind.entitlements {
+        let at = format!("{pointer}/entitlements/{name}");
+        if config.kinds.get(name).is_none_or(|kind| kind.role != KindRole::Entitlement) {
+            issues.say(&at, format!("there is no kind {name} with role = \"entitlement\""), None);
+        }
+        if entitlement.replace.is_some() && (entitlement.add.is_some() || entitlement.remove.is_some()) {
+            issues.say(&at, "replace excludes add and remove", None);
+        }
+    }
+    if kind.role == KindRole::Account {
+        if kind.get.is_none() {
+            issues.say(pointer, "accounts need `get`: what was sent must be read back after a lost answer", None);
+        }
+        for key in &kind.natural_keys {
+            if kind.create.is_some() && !kind.find.iter().any(|find| same_names(&find.key, key)) {
+                issues.say(
+                    format!("{pointer}/find"),
+                    format!("no search by the natural key {}", key.join(" + ")),
+                    None,
+                );
+            }
+        }
+        if kind.create.is_some() && kind.natural_keys.is_empty() {
+            issues.say(format!("{pointer}/natural_keys"), "a kind that is made needs a natural key", None);
+        }
+    }
+}
+
+/// Whether two keys consist of the same attributes.
+pub(crate) fn same_names(one: &[String], other: &[String]) -> bool {
+    one.len() == other.len() && one.iter().all(|name| other.contains(name))
+}

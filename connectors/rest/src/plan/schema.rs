@@ -1,0 +1,79 @@
+//! What a target's file says about its kinds, in the words of the contract.
+
+use crate::config::{self, Config, Pages};
+use connector_spi::{AttrSchema, Kind, KindCaps, KindRole, KindSchema, Provenance, ReadAfterWrite, TargetSchema};
+
+/// The schema, with a revision that changes when anything in it does.
+pub(super) fn of(config: &Config) -> TargetSchema {
+    let kinds =
+        config.kinds.iter().map(|(name, kind)| (Kind::from(name.as_str()), kind_schema(config, kind))).collect();
+    let mut schema = TargetSchema { revision: String::new(), kinds };
+    let text = serde_json::to_vec(&schema).unwrap_or_default();
+    schema.revision = format!("{:016x}", fnv1a(&text));
+    schema
+}
+
+/// FNV-1a, 64 bits: the same on every build and machine, which the standard library does not promise of its hasher.
+pub(crate) fn fnv1a(octets: &[u8]) -> u64 {
+    octets.iter().fold(0xcbf2_9ce4_8422_2325, |hash, octet| (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3))
+}
+
+fn kind_schema(config: &Config, kind: &config::Kind) -> KindSchema {
+    KindSchema {
+        role: kind.role,
+        attrs: kind
+            .attributes
+            .iter()
+            .map(|(name, attribute)| (name.clone(), attribute_schema(kind, attribute)))
+            .collect(),
+        natural_keys: kind.natural_keys.clone(),
+        depends_on: kind.depends_on.iter().map(|name| Kind::from(name.as_str())).collect(),
+        caps: caps(config, kind),
+        provenance: Provenance::Declared,
+    }
+}
+
+fn attribute_schema(kind: &config::Kind, attribute: &config::Attribute) -> AttrSchema {
+    AttrSchema {
+        ty: attribute.ty,
+        required: attribute.required,
+        multi: attribute.multi,
+        case_exact: attribute.case_exact,
+        creatable: attribute.creatable && kind.create.is_some(),
+        updatable: attribute.updatable && !kind.update.is_empty(),
+        readable: attribute.readable,
+        returned_by_default: attribute.readable,
+        sensitive: attribute.sensitive,
+        allowed: attribute.allowed.clone(),
+        references: attribute.references.as_deref().map(Kind::from),
+        max_length: attribute.max_length,
+    }
+}
+
+fn caps(config: &Config, kind: &config::Kind) -> KindCaps {
+    let writes = !config.read_only;
+    let delay = kind.caps.read_after_write_ms;
+    KindCaps {
+        create: writes && kind.create.is_some(),
+        update: writes && (!kind.update.is_empty() || !kind.entitlements.is_empty()),
+        delete: writes && kind.delete.is_some(),
+        disable: writes && (kind.states.disabled.is_some() || kind.states.blocked.is_some()),
+        list: kind.list.is_some(),
+        sync: false,
+        find_by: kind.find.iter().map(|find| find.key.clone()).collect(),
+        conditional_update: writes
+            && kind.role == KindRole::Account
+            && kind.update.iter().any(|step| step.request.if_match),
+        idempotency_key: config.idempotency_header.is_some() && kind.create.is_some(),
+        patch_multi: kind.attributes.values().any(|attribute| attribute.multi) && kind.get.is_some(),
+        replaces_entitlements: kind.entitlements.values().any(|entitlement| entitlement.replace.is_some()),
+        max_batch: 0,
+        max_page: kind.list.as_ref().map_or(0, |list| if list.pages == (Pages::One {}) { 0 } else { list.max_page }),
+        read_after_write: if delay == 0 { ReadAfterWrite::Immediate } else { ReadAfterWrite::EventualMs(delay) },
+        delete_is_soft: kind.caps.delete_is_soft,
+        set_password: false,
+        end_date: kind.caps.end_date,
+        effective: kind.effective.is_some(),
+        revoke_sessions: writes && kind.revoke_sessions.is_some(),
+    }
+}
