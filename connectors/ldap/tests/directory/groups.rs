@@ -1,0 +1,97 @@
+//! Groups as entitlements and as objects.
+
+use super::*;
+
+#[tokio::test]
+async fn giving_and_taking_groups_is_by_value_and_may_be_repeated() {
+    let Some(target) = Target::new().await else { return };
+    let (one, other) = (target.make(1).await, target.make(2).await);
+    for _ in 0..2 {
+        assert!(target.update(&one, &give(&["grp-ed", "grp-inner"])).await.unwrap().failed.is_empty());
+    }
+    target.update(&other, &give(&["grp-ed"])).await.unwrap();
+    let held: BTreeSet<_> = target.read(&one).await.entitlements.unwrap().into_iter().collect();
+    assert_eq!(held, BTreeSet::from([role("grp-ed"), role("grp-inner")]));
+
+    for _ in 0..2 {
+        target.update(&one, &take(&["grp-ed", "no-such-group"])).await.unwrap();
+    }
+    let members = target.slapd.values("cn=grp-ed,ou=entitlements,dc=hosp,dc=example", "member").await.unwrap();
+    assert_eq!(members, ["uid=placeholder,ou=services,dc=hosp,dc=example".to_owned(), dn(2)]);
+    let unknown = target.update(&one, &give(&["no-such-group"])).await.unwrap_err();
+    assert_eq!((unknown.class, unknown.attribute.as_deref()), (Class::Invalid, Some("role:no-such-group")));
+}
+
+#[tokio::test]
+async fn the_last_member_of_a_group_leaves_behind_the_placeholder() {
+    let Some(target) = Target::new().await else { return };
+    let foreign = target.connector.find(&cx(&target.host), &account(), &key("uid", "foreign")).await.unwrap().remove(0);
+    assert_eq!(foreign.entitlements, Some(vec![role("grp-bare")]));
+    target.update(&foreign.id, &take(&["grp-bare"])).await.unwrap();
+    let members = target.slapd.values("cn=grp-bare,ou=entitlements,dc=hosp,dc=example", "member").await.unwrap();
+    assert_eq!(members, ["uid=placeholder,ou=services,dc=hosp,dc=example"]);
+}
+
+#[tokio::test]
+async fn an_account_with_entitlements_is_opened_last_and_only_when_all_arrived() {
+    let Some(target) = Target::new().await else { return };
+    let create = async |number, roles: &[Entitlement]| {
+        let cx = cx(&target.host);
+        target.connector.create(&cx, &account(), &person(number), AccountState::Enabled, roles).await.unwrap()
+    };
+    let good = create(1, &[role("grp-ed"), role("ehr-login")]).await;
+    assert!(good.failed.is_empty());
+    let record = target.read(&good.id).await;
+    assert_eq!((record.state, record.entitlements.unwrap().len()), (AccountState::Enabled, 2));
+
+    let bad = create(2, &[role("grp-ed"), role("no-such-group")]).await;
+    let parts: Vec<_> = bad.failed.iter().map(|failure| failure.part.as_str()).collect();
+    assert_eq!(parts, ["role:no-such-group", "state"]);
+    assert_eq!(target.read(&bad.id).await.state, AccountState::Disabled);
+}
+
+#[tokio::test]
+async fn groups_can_be_kept_as_objects() {
+    let objects = |config: &mut serde_json::Value| {
+        let placeholder = "uid=placeholder,ou=services,dc=hosp,dc=example";
+        config["group"] = json!({ "base": "ou=teams,dc=hosp,dc=example", "placeholder": placeholder });
+    };
+    let Some(target) = Target::with(Setup::default(), objects).await else { return };
+    let (one, two) = (target.make(1).await, target.make(2).await);
+    let kind = Kind::from("group");
+    let attrs =
+        Attrs::from([("cn".to_owned(), vec!["night shift".into()]), ("member".to_owned(), vec![one.as_str().into()])]);
+    let made = target.connector.create(&cx(&target.host), &kind, &attrs, AccountState::Enabled, &[]).await.unwrap();
+    let read = async || {
+        let record = target.connector.get(&cx(&target.host), &kind, &made.id).await.unwrap().unwrap();
+        record.attrs["member"].iter().map(Value::to_string).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(read().await, BTreeSet::from([one.0.clone()]));
+
+    let member = |delta| Change { attrs: BTreeMap::from([("member".to_owned(), delta)]), ..Change::default() };
+    let patch = member(Delta::Patch { add: vec![two.as_str().into()], remove: vec![one.as_str().into()] });
+    for _ in 0..2 {
+        target.connector.update(&cx(&target.host), &kind, &made.id, &patch).await.unwrap();
+    }
+    assert_eq!(read().await, BTreeSet::from([two.0.clone()]));
+    let whole = member(Delta::Set(vec![one.as_str().into(), two.as_str().into()]));
+    target.connector.update(&cx(&target.host), &kind, &made.id, &whole).await.unwrap();
+    assert_eq!(read().await, BTreeSet::from([one.0, two.0]));
+    target.connector.update(&cx(&target.host), &kind, &made.id, &member(Delta::Clear)).await.unwrap();
+    assert_eq!(read().await, BTreeSet::new());
+    let unknown = member(Delta::Set(vec!["00000000-0000-0000-0000-000000000000".into()]));
+    let refused = target.connector.update(&cx(&target.host), &kind, &made.id, &unknown).await.unwrap_err();
+    assert_eq!((refused.class, refused.attribute.as_deref()), (Class::Invalid, Some("member")));
+}
+
+#[tokio::test]
+async fn the_catalogue_lists_groups_without_members() {
+    let Some(target) = Target::new().await else { return };
+    let kind = Kind::from("role");
+    let page = target.connector.lister().unwrap().list(&cx(&target.host), &kind, None, 100).await.unwrap();
+    let values: BTreeSet<_> = page.items.iter().map(|record| record.id.as_str()).collect();
+    assert_eq!(values, BTreeSet::from(["ehr-login", "grp-bare", "grp-ed", "grp-inner"]));
+    assert!(page.complete && page.items.iter().all(|record| !record.attrs.contains_key("member")));
+    let one = target.connector.get(&cx(&target.host), &kind, &"ehr-login".into()).await.unwrap().unwrap();
+    assert_eq!(one.attrs["description"], [Value::from("May log in to the record")]);
+}
