@@ -1,1 +1,7 @@
-fn main() {}
+//! The program `chartgate`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gateway_server::builder().run()
+}

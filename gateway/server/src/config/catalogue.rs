@@ -1,0 +1,157 @@
+//! Catalogues that exist only as a file which somebody exported (RFC 4180).
+
+use super::{CatalogueCsv, Problem};
+use gateway_domain::policy::CatalogueConfig;
+use std::collections::BTreeSet;
+use std::fs;
+
+const MAX_FILE: u64 = 64 << 20;
+const MAX_LINES: usize = 500_000;
+/// A broken export is broken on every line; the first few say it.
+const MAX_PROBLEMS: usize = 20;
+
+/// Reads the file. Columns `scope.NAME` say where an entitlement holds.
+pub fn read(config: &CatalogueCsv) -> Result<Vec<CatalogueConfig>, Vec<Problem>> {
+    let of_file = |message: String| vec![Problem::of_file(&config.file, 1, message)];
+    match fs::metadata(&config.file) {
+        Err(error) => return Err(of_file(format!("the catalogue cannot be read: {}", error.kind()))),
+        Ok(found) if found.len() > MAX_FILE => return Err(of_file("the catalogue is larger than 64 MiB".to_owned())),
+        Ok(_) => {}
+    }
+    let text = fs::read_to_string(&config.file)
+        .map_err(|error| of_file(format!("the catalogue cannot be read as UTF-8 text: {}", error.kind())))?;
+    entries(config, &text)
+}
+
+fn entries(config: &CatalogueCsv, text: &str) -> Result<Vec<CatalogueConfig>, Vec<Problem>> {
+    let mut lines = records(text.strip_prefix('\u{feff}').unwrap_or(text));
+    let (_, head) = lines.next().unwrap_or_default();
+    let column = |name: &str| head.iter().position(|known| known.trim() == name);
+    let of_file = |line: usize, message: String| Problem::of_file(&config.file, line, message);
+    let known = || format!("the first line names: {}", head.join(", "));
+    let value = column(&config.value)
+        .ok_or_else(|| vec![of_file(1, format!("there is no column {:?}", config.value)).hint(known())])?;
+    let ty = column("type");
+    if config.ty.is_none() && ty.is_none() {
+        let problem = of_file(1, "there is no column \"type\"".to_owned());
+        return Err(vec![problem.hint("name one type for all lines: type = \"…\" in [target.catalogue_csv]")]);
+    }
+    let (display, owner, sensitive) = (column(&config.display), column(&config.owner), column(&config.sensitive));
+    let scopes: Vec<(usize, &str)> =
+        head.iter().enumerate().filter_map(|(n, name)| Some((n, name.trim().strip_prefix("scope.")?))).collect();
+    let (mut entries, mut problems, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for (line, record) in lines {
+        let cell = |column: Option<usize>| {
+            column.and_then(|n| record.get(n)).map(|text| text.trim()).filter(|text| !text.is_empty())
+        };
+        let of_line = cell(ty).map(str::to_owned).or_else(|| config.ty.clone());
+        let entry = match (of_line, cell(Some(value))) {
+            (Some(ty), Some(value)) => CatalogueConfig {
+                ty,
+                value: value.to_owned(),
+                display: cell(display).map(str::to_owned),
+                owner: cell(owner).map(str::to_owned),
+                sensitive: cell(sensitive)
+                    .is_some_and(|text| matches!(text.to_ascii_lowercase().as_str(), "true" | "yes" | "y" | "1")),
+                scope: scopes
+                    .iter()
+                    .filter_map(|(n, name)| Some(((*name).to_owned(), cell(Some(*n))?.to_owned())))
+                    .collect(),
+            },
+            _ if record.iter().all(|cell| cell.trim().is_empty()) => continue,
+            _ => {
+                problems.push(of_file(line, "the line has no type or no value".to_owned()));
+                continue;
+            }
+        };
+        if record.len() != head.len() {
+            problems.push(of_file(line, format!("{} cells, but {} columns", record.len(), head.len())));
+        } else if !seen.insert((entry.ty.clone(), entry.value.clone(), entry.scope.clone())) {
+            problems.push(of_file(line, "the entitlement stands here for the second time".to_owned()));
+        }
+        entries.push(entry);
+        if entries.len() > MAX_LINES {
+            problems.push(of_file(line, format!("more than {MAX_LINES} lines")));
+        }
+        if problems.len() >= MAX_PROBLEMS || entries.len() > MAX_LINES {
+            return Err(problems);
+        }
+    }
+    if problems.is_empty() { Ok(entries) } else { Err(problems) }
+}
+
+/// Records with the line each begins on.
+fn records(text: &str) -> impl Iterator<Item = (usize, Vec<String>)> {
+    let mut chars = text.chars().peekable();
+    let mut line = 1;
+    std::iter::from_fn(move || {
+        chars.peek()?;
+        let (begins, mut record, mut cell, mut quoted) = (line, Vec::new(), String::new(), false);
+        while let Some(c) = chars.next() {
+            line += usize::from(c == '\n');
+            match c {
+                '"' if quoted && chars.peek() == Some(&'"') => {
+                    chars.next();
+                    cell.push('"');
+                }
+                '"' if quoted => quoted = false,
+                '"' if cell.is_empty() => quoted = true,
+                ',' if !quoted => record.push(std::mem::take(&mut cell)),
+                '\n' if !quoted => break,
+                '\r' if !quoted => {}
+                c => cell.push(c),
+            }
+        }
+        record.push(cell);
+        Some((begins, record))
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn config(ty: Option<&str>) -> CatalogueCsv {
+        CatalogueCsv {
+            file: "c.csv".to_owned(),
+            ty: ty.map(str::to_owned),
+            value: "id".to_owned(),
+            display: "name".to_owned(),
+            owner: "owner".to_owned(),
+            sensitive: "sensitive".to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_export_becomes_entries() {
+        let text = "id,name,sensitive,scope.facility\r\nT1,\"Nurse, \"\"float\"\"\",Y,EAST\r\nT2,,,\r\n\r\n";
+
+        let entries = entries(&config(Some("template")), text).unwrap();
+
+        let [one, two] = entries.as_slice() else { panic!("{entries:?}") };
+        assert_eq!((one.ty.as_str(), one.value.as_str()), ("template", "T1"));
+        assert_eq!(one.display.as_deref(), Some("Nurse, \"float\""));
+        assert!(one.sensitive && !two.sensitive);
+        assert_eq!(one.scope.get("facility").map(String::as_str), Some("EAST"));
+        assert_eq!((two.display.as_deref(), two.scope.len()), (None, 0));
+    }
+
+    #[test]
+    fn a_broken_export_is_told_line_by_line() {
+        let text = "type,id,name\na,1,x\na,1,x\n,2,\n\"a\nb\",3\n";
+
+        let problems = entries(&config(None), text).unwrap_err();
+
+        let lines: Vec<usize> = problems.iter().map(|problem| problem.line).collect();
+        assert_eq!(lines, [3, 4, 5]);
+    }
+
+    #[test]
+    fn a_missing_column_is_told_with_those_that_are_there() {
+        let problems = entries(&config(None), "kind,value\n").unwrap_err();
+
+        assert_eq!(problems.first().unwrap().message, "there is no column \"id\"");
+        assert!(problems.first().unwrap().hint.as_deref().unwrap().contains("kind, value"));
+    }
+}

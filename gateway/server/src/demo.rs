@@ -1,0 +1,251 @@
+//! `chartgate demo`: a whole hospital in one process, with a verdict.
+//!
+//! A workforce that was made for the purpose is pushed over HTTP as identity providers push it, into a gateway that is
+//! configured like a real one, with a simulated EHR and a small directory as its targets. Then a client of its own reads both
+//! targets over their own protocols and compares them with what the workforce says, not with what the gateway believes.
+
+mod changes;
+mod push;
+mod read;
+mod show;
+mod truth;
+
+pub use changes::Changes;
+pub use read::Outcome;
+pub use truth::{Account, Accounts};
+
+use crate::config;
+use crate::kinds::Kinds;
+use crate::wire::Gateway;
+use fixtures::directory::{self, Directory};
+use fixtures::ehr_rest::{self, EhrRest};
+use fixtures::workforce::Workforce;
+use indicatif::ProgressBar;
+use push::Providers;
+use std::fs;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// The made workforce is the same on every run.
+const SEED: u64 = 20_261_122;
+/// The longest wait for the targets.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How the demo runs.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// People at the start, 20 to 100,000.
+    pub people: usize,
+    /// Joiners, movers and leavers afterwards.
+    pub movements: usize,
+    /// Where the gateway listens.
+    pub listen: String,
+    /// End with the verdict instead of serving on.
+    pub exit: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { people: 150, movements: 60, listen: "127.0.0.1:0".to_owned(), exit: false }
+    }
+}
+
+/// A hospital that runs.
+pub struct Demo {
+    gateway: Gateway,
+    directory: Directory,
+    ehr: EhrRest,
+    workforce: Workforce,
+    providers: Providers,
+    people: usize,
+    movements: usize,
+    // Dropped last: it holds the store and the secrets.
+    _folder: TempDir,
+}
+
+/// What one target came to.
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    /// The target's name.
+    pub target: &'static str,
+    /// What happened to its accounts since the start.
+    pub changes: Changes,
+    /// Links that wait.
+    pub pending: u64,
+    /// Links that the target refused or that are disputed.
+    pub refused: u64,
+    /// Employee numbers whose account is not as the workforce says.
+    pub differs: Vec<String>,
+}
+
+/// Runs the demo and shows it. Whether every target is as wanted.
+///
+/// # Errors
+/// When something does not start, or a target cannot be read.
+pub async fn run(options: Options) -> Outcome<bool> {
+    show::title(&options);
+    let mut demo = Demo::start(&options).await?;
+    let before = demo.read().await?;
+    let bars = show::Bars::new();
+    demo.push_joiners(&bars.step("joiners pushed", options.people)).await?;
+    demo.settle(&bars.step("targets reached", 0)).await?;
+    let middle = demo.read().await?;
+    demo.push_movements(&bars.step("moves pushed", options.movements)).await?;
+    demo.settle(&bars.step("targets reached", 0)).await?;
+    let verdicts = demo.verdicts(&[before, middle]).await?;
+    let right = show::verdict(&verdicts);
+    if !options.exit {
+        show::serving(&demo.gateway.url(), &demo.directory.url(), &demo.ehr.base_url());
+        tokio::signal::ctrl_c().await?;
+    }
+    demo.stop().await;
+    Ok(right)
+}
+
+/// Both targets as read at one moment.
+pub type Reading = [Accounts; 2];
+
+impl Demo {
+    /// Starts the targets and the gateway; nobody has been pushed yet.
+    ///
+    /// # Errors
+    /// When something does not start.
+    pub async fn start(options: &Options) -> Outcome<Demo> {
+        let folder = TempDir::with_prefix("chartgate-demo-")?;
+        let directory = Directory::start(directory::Options::default()).await?;
+        let ehr = EhrRest::start(ehr_rest::Options { rate_limit: None, maintenance: false, ..Default::default() })?;
+        let here = folder.path().display().to_string();
+        fs::write(folder.path().join("directory.secret"), SECRET)?;
+        fs::write(folder.path().join("ehr.secret"), SECRET)?;
+        let text = include_str!("demo/demo.toml")
+            .replace("@LISTEN@", &options.listen)
+            .replace("@DIR@", &here)
+            .replace("@DIRECTORY@", &directory.url())
+            .replace("@EHR@", &ehr.base_url());
+        let file = folder.path().join("chartgate.toml");
+        fs::write(&file, text)?;
+        let kinds = Kinds::built_in();
+        let reading = config::load(&file.display().to_string(), &kinds);
+        let problems: Vec<String> = reading.problems.iter().map(ToString::to_string).collect();
+        let loaded = reading.loaded.ok_or_else(|| problems.join("\n"))?;
+        let gateway = Gateway::start(loaded, &kinds).await?;
+        let entra = gateway.engine().create_token("entra", None, "demo").await?;
+        let okta = gateway.engine().create_token("okta", None, "demo").await?;
+        let providers = Providers::new(&gateway.url(), entra, okta)?;
+        let workforce = Workforce::made(SEED, options.people);
+        let (people, movements) = (workforce.people.len(), options.movements);
+        Ok(Demo { gateway, directory, ehr, workforce, providers, people, movements, _folder: folder })
+    }
+
+    /// The directory, for whoever wants to look or to meddle.
+    #[must_use]
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// The EHR, likewise.
+    #[must_use]
+    pub fn ehr(&self) -> &EhrRest {
+        &self.ehr
+    }
+
+    /// Pushes everybody who works there at the start, and their groups.
+    ///
+    /// # Errors
+    /// When the gateway does not take a request.
+    pub async fn push_joiners(&mut self, bar: &ProgressBar) -> Outcome<()> {
+        bar.set_length(self.people as u64);
+        self.providers.start(&self.workforce, bar).await?;
+        bar.finish();
+        Ok(())
+    }
+
+    /// Pushes who joins, moves and leaves afterwards.
+    ///
+    /// # Errors
+    /// When the gateway does not take a request.
+    pub async fn push_movements(&mut self, bar: &ProgressBar) -> Outcome<()> {
+        let movements = self.workforce.movements(self.movements);
+        bar.set_length(movements.len() as u64);
+        self.providers.go_on(&self.workforce, &movements, bar).await?;
+        bar.finish();
+        Ok(())
+    }
+
+    /// Waits until no link is pending.
+    ///
+    /// # Errors
+    /// When that takes longer than two minutes.
+    pub async fn settle(&self, bar: &ProgressBar) -> Outcome<()> {
+        let wait = async {
+            loop {
+                let reports = self.gateway.engine().status().await?;
+                let all: u64 = reports.iter().map(|report| report.links.links).sum();
+                let due: u64 = reports.iter().map(|report| report.links.due).sum();
+                bar.set_length(all);
+                bar.set_position(all.saturating_sub(due));
+                // A sweep over the members of a group may still be on its way to the links.
+                if due == 0 && self.gateway.engine().store().next_sweep().await?.is_none() {
+                    bar.finish();
+                    return Ok(());
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.map_err(|_| "the targets were not reached in two minutes")?
+    }
+
+    /// Reads both targets over their own protocols.
+    ///
+    /// # Errors
+    /// When one does not answer.
+    pub async fn read(&self) -> Outcome<Reading> {
+        let directory = read::directory(&self.directory.url(), SECRET).await?;
+        let ehr = read::ehr(&self.ehr.base_url(), SECRET).await?;
+        Ok([directory, ehr])
+    }
+
+    /// Reads the targets once more and holds them against the workforce.
+    ///
+    /// # Errors
+    /// When one does not answer.
+    pub async fn verdicts(&self, before: &[Reading]) -> Outcome<Vec<Verdict>> {
+        let now = self.read().await?;
+        let wanted = [truth::directory(&self.workforce), truth::ehr(&self.workforce)];
+        let reports = self.gateway.engine().status().await?;
+        let mut verdicts = Vec::new();
+        for (place, (target, (held, wanted))) in
+            ["directory", "ehr"].into_iter().zip(now.iter().zip(&wanted)).enumerate()
+        {
+            let story: Vec<&Accounts> =
+                before.iter().filter_map(|reading| reading.get(place)).chain(std::iter::once(held)).collect();
+            let links = reports.iter().find(|report| report.name == target).map(|report| &report.links);
+            verdicts.push(Verdict {
+                target,
+                changes: Changes::of(&story),
+                pending: links.map_or(0, |links| links.due),
+                refused: links.map_or(0, |links| links.parked.values().sum::<u64>() + links.disputed),
+                differs: differences(held, wanted),
+            });
+        }
+        Ok(verdicts)
+    }
+
+    /// Ends everything in order.
+    pub async fn stop(self) {
+        self.gateway.stop().await;
+        self.directory.stop().await;
+        self.ehr.stop().await;
+    }
+}
+
+/// The password of both simulators: they listen on this machine only and hold nobody's data.
+const SECRET: &str = "test-only";
+
+/// Employee numbers whose accounts are not the same on both sides.
+fn differences(held: &Accounts, wanted: &Accounts) -> Vec<String> {
+    let mut numbers: Vec<&String> = held.keys().chain(wanted.keys()).collect();
+    numbers.sort();
+    numbers.dedup();
+    numbers.into_iter().filter(|number| held.get(*number) != wanted.get(*number)).cloned().collect()
+}

@@ -1,0 +1,98 @@
+//! What the demo prints.
+
+use super::{Options, Verdict};
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, Table};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// The first lines.
+pub fn title(options: &Options) {
+    println!(
+        "Chartgate demo: {} invented people, then {} joiners, movers and leavers.",
+        options.people, options.movements
+    );
+    println!("Pushed as Entra ID (both flavours) and Okta push them; targets: a directory (LDAP) and an EHR (REST).\n");
+}
+
+/// Progress, one line a step.
+pub struct Bars(MultiProgress);
+
+impl Bars {
+    /// Bars on standard error; none where that is no terminal.
+    pub fn new() -> Bars {
+        Bars(MultiProgress::with_draw_target(ProgressDrawTarget::stderr()))
+    }
+
+    /// One step.
+    pub fn step(&self, name: &'static str, length: usize) -> ProgressBar {
+        let bar = self.0.add(ProgressBar::new(length as u64));
+        if let Ok(style) = ProgressStyle::with_template("  {msg:16} {bar:40.cyan/dim} {pos:>5}/{len}  {elapsed:.dim}") {
+            bar.set_style(style.progress_chars("━━─"));
+        }
+        bar.set_message(name);
+        bar
+    }
+}
+
+/// The table and the verdict. Whether all is right.
+pub fn verdict(verdicts: &[Verdict]) -> bool {
+    let mut table = Table::new();
+    table.load_preset(UTF8_HORIZONTAL_ONLY);
+    table.set_header([
+        "target",
+        "in use",
+        "made",
+        "changed",
+        "ended",
+        "given",
+        "taken",
+        "pending",
+        "refused",
+        "as wanted",
+    ]);
+    for Verdict { target, changes, pending, refused, differs } in verdicts {
+        let wanted = if differs.is_empty() { "yes".to_owned() } else { format!("{} differ", differs.len()) };
+        table.add_row([
+            (*target).to_owned(),
+            changes.in_use.to_string(),
+            changes.made.to_string(),
+            changes.changed.to_string(),
+            changes.ended.to_string(),
+            changes.given.to_string(),
+            changes.taken.to_string(),
+            pending.to_string(),
+            refused.to_string(),
+            wanted,
+        ]);
+    }
+    for column in table.column_iter_mut().skip(1) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+    println!(
+        "Accounts (in use, made, changed, ended) and entitlements (given, taken), as read from each target itself:"
+    );
+    println!("{table}");
+    for Verdict { target, differs, .. } in verdicts.iter().filter(|verdict| !verdict.differs.is_empty()) {
+        let some: Vec<&str> = differs.iter().take(5).map(String::as_str).collect();
+        let more = if differs.len() > some.len() { ", …" } else { "" };
+        println!("{target}: not as wanted: employee {}{more}", some.join(", "));
+    }
+    let right =
+        verdicts.iter().all(|verdict| verdict.differs.is_empty() && verdict.pending == 0 && verdict.refused == 0);
+    println!(
+        "{}",
+        if right {
+            "Everybody has exactly the access they should have."
+        } else {
+            "Some targets differ from what was wanted."
+        }
+    );
+    right
+}
+
+/// Where it goes on.
+pub fn serving(scim: &str, directory: &str, ehr: &str) {
+    println!(
+        "\nStill serving until Ctrl-C:\n  SCIM       {scim}\n  directory  {directory}\n  EHR        {ehr}/sim/state"
+    );
+}

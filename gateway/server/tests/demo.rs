@@ -1,0 +1,43 @@
+//! The demo's verdict is its own: it reads the targets, and a record changed behind the gateway's back spoils it.
+#![cfg(feature = "demo")]
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use gateway_server::demo::{Demo, Options};
+use indicatif::ProgressBar;
+use ldap3::{LdapConnAsync, Mod};
+use std::collections::HashSet;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_is_right_and_sees_one_record_that_was_changed_behind_its_back() {
+    let _first = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let options = Options { people: 45, movements: 25, listen: "127.0.0.1:0".to_owned(), exit: true };
+    let mut demo = Demo::start(&options).await.unwrap();
+    let before = demo.read().await.unwrap();
+    demo.push_joiners(&ProgressBar::hidden()).await.unwrap();
+    demo.settle(&ProgressBar::hidden()).await.unwrap();
+    demo.push_movements(&ProgressBar::hidden()).await.unwrap();
+    demo.settle(&ProgressBar::hidden()).await.unwrap();
+
+    let right = demo.verdicts(std::slice::from_ref(&before)).await.unwrap();
+    for verdict in &right {
+        assert!(verdict.differs.is_empty(), "{verdict:?}");
+        assert_eq!((verdict.pending, verdict.refused), (0, 0), "{verdict:?}");
+        assert!(verdict.changes.made >= 45 && verdict.changes.given >= 45, "{verdict:?}");
+    }
+
+    let (connection, mut ldap) = LdapConnAsync::new(&demo.directory().url()).await.unwrap();
+    ldap3::drive!(connection);
+    ldap.simple_bind("cn=admin,dc=hosp,dc=example", "test-only").await.unwrap().success().unwrap();
+    let group = "cn=break-glass-ed,ou=entitlements,dc=hosp,dc=example";
+    let filter = "(&(clinGatewayId=*)(clinAccountStatus=active))";
+    let people =
+        ldap.search("ou=people,dc=hosp,dc=example", ldap3::Scope::OneLevel, filter, vec!["uid"]).await.unwrap();
+    let (people, _) = people.success().unwrap();
+    let somebody = ldap3::SearchEntry::construct(people.into_iter().next().unwrap()).dn;
+    let give = vec![Mod::Add("member", HashSet::from([somebody.as_str()]))];
+    ldap.modify(group, give).await.unwrap().success().unwrap();
+
+    let wrong = demo.verdicts(&[before]).await.unwrap();
+    assert_eq!(wrong.iter().map(|verdict| verdict.differs.len()).collect::<Vec<_>>(), [1, 0], "{wrong:?}");
+    demo.stop().await;
+}
