@@ -1,0 +1,142 @@
+//! The command line, as an operator sees it: every command against a running gateway, for people and as JSON.
+
+use fixtures::ehr_rest::{EhrRest, Options};
+use fixtures::faults::Fault;
+use harness::hospital::Wiring;
+use harness::{Gateway, Hospital, TestDirectory};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+fn person(name: &str, title: &str) -> Value {
+    json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": name, "title": title,
+        "name": { "familyName": "Example", "givenName": "Test" },
+    })
+}
+
+/// What a command that must succeed prints.
+fn said(gateway: &Gateway, arguments: &[&str]) -> String {
+    let out = gateway.cli(arguments);
+    assert!(out.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).unwrap()
+}
+
+fn json_of(gateway: &Gateway, arguments: &[&str]) -> Value {
+    let text = said(gateway, &[arguments, &["--json"]].concat());
+    serde_json::from_str(&text).unwrap_or_else(|_| panic!("{arguments:?} prints JSON: {text}"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_sees_how_targets_and_links_stand_what_would_change_and_tries_again() {
+    let tree = TestDirectory::start("the command line").await;
+    let ehr = EhrRest::start(Options { rate_limit: None, maintenance: false, ..Options::default() }).unwrap();
+    let hospital = Hospital::new(&Wiring { directory: Some(tree.url()), ehr: Some(&ehr), ..Wiring::default() });
+    let gateway = Gateway::serve(&hospital.config);
+    let client = gateway.client(&gateway.token("entra"));
+    ehr.faults().plan("CreatePersonnel", Fault::Code("UNKNOWN_CODE".into()), 1);
+    let user = client.post("/Users", &person("operated", "Registered Nurse")).await.id();
+    gateway.settled(Duration::from_secs(30)).await;
+
+    // status
+    let text = said(&gateway, &["status"]);
+    assert!(text.contains("TARGET") && text.contains("directory") && text.contains("1 refused"), "{text}");
+    assert_eq!(gateway.target("ehr")["parked"], json!({ "refused": 1 }));
+    assert_eq!(
+        (&gateway.target("directory")["linked"], &gateway.target("directory")["breaker"]),
+        (&json!(1), &json!("closed"))
+    );
+
+    // links
+    let text = said(&gateway, &["links", "--resource", &user]);
+    assert!(text.contains("ehr") && text.contains("directory") && text.contains("Invalid"), "{text}");
+    assert_eq!(gateway.links(&["--resource", &user]).len(), 2);
+    assert_eq!(gateway.links(&["--target", "directory", "--state", "linked"]).len(), 1);
+    assert_eq!(gateway.links(&["--state", "disputed"]).len(), 0);
+
+    // plan: told, and not done
+    let text = said(&gateway, &["plan", &user]);
+    assert!(text.contains("ehr") && text.contains("access"), "{text}");
+    let plan = json_of(&gateway, &["plan", &user]);
+    let targets = plan["targets"].as_array().unwrap();
+    let of = |name: &str| targets.iter().find(|target| target["target"] == name).unwrap();
+    assert_ne!(of("ehr")["would"], of("directory")["would"], "{plan:#}");
+    assert_eq!(ehr.state()["accounts"], json!([]));
+    assert!(!gateway.cli(&["plan", "nobody-has-this-id"]).status.success());
+
+    // retry
+    assert!(!gateway.cli(&["retry"]).status.success(), "a slip must not set everything off");
+    assert_eq!(json_of(&gateway, &["retry", "--target", "ehr", "--state", "parked"])["links"], 1);
+    gateway.settled(Duration::from_secs(30)).await;
+    assert_eq!(gateway.target("ehr")["linked"], 1);
+    assert_eq!(ehr.state()["accounts"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_made_listed_rotated_and_taken_out_of_use() {
+    let hospital = Hospital::new(&Wiring::default());
+    let gateway = Gateway::serve(&hospital.config);
+
+    let first = gateway.token("entra");
+    let second = json_of(&gateway, &["token", "create", "entra", "--expires", "90d"]);
+    let second = second["token"].as_str().unwrap().to_owned();
+    let third = gateway.cli(&["token", "create", "entra"]);
+    assert!(!third.status.success(), "two live at a time");
+    assert!(!gateway.cli(&["token", "create", "no-such-source"]).status.success());
+    for token in [&first, &second] {
+        assert_eq!(gateway.client(token).get("/Users").await.status, 200);
+    }
+
+    let listed = json_of(&gateway, &["token", "list", "entra"]);
+    assert_eq!(listed.as_array().unwrap().len(), 2, "{listed:#}");
+    let text = said(&gateway, &["token", "list"]);
+    for token in [&first, &second] {
+        let (id, secret) = token.trim_start_matches("cg_").split_once('.').unwrap();
+        assert!(text.contains(id) && !text.contains(secret), "{text}");
+    }
+    let id = first.trim_start_matches("cg_").split_once('.').unwrap().0;
+    assert_eq!(json_of(&gateway, &["token", "revoke", id])["revoked"], id);
+
+    assert_eq!(gateway.client(&first).get("/Users").await.status, 401);
+    assert_eq!(gateway.client(&second).get("/Users").await.status, 200);
+    assert_eq!(json_of(&gateway, &["token", "list", "entra"]).as_array().unwrap().len(), 1);
+    let (_, success) = gateway.terminate();
+    assert!(success);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_is_tested_and_described_and_a_configuration_checked() {
+    let tree = TestDirectory::start("target test").await;
+    let ehr = EhrRest::start(Options { rate_limit: None, maintenance: false, ..Options::default() }).unwrap();
+    let hospital = Hospital::new(&Wiring { directory: Some(tree.url()), ehr: Some(&ehr), ..Wiring::default() });
+    let gateway = Gateway::serve(&hospital.config);
+
+    for name in ["directory", "ehr"] {
+        let tested = json_of(&gateway, &["target", "test", name]);
+        assert_eq!((&tested["ok"], &tested["error"]), (&json!(true), &Value::Null), "{tested:#}");
+        assert!(!tested["kinds"].as_array().unwrap().is_empty(), "{tested:#}");
+    }
+    ehr.faults().plan("*", Fault::Down, 0);
+    let down = gateway.cli(&["target", "test", "ehr", "--json"]);
+    assert!(!down.status.success(), "a target that does not answer is bad news");
+    let down: Value = serde_json::from_slice(&down.stdout).unwrap();
+    assert_eq!(down["ok"], false, "{down:#}");
+    assert!(!gateway.cli(&["target", "test", "no-such-target"]).status.success());
+
+    for (kind, setting) in [("ldap", "bind_dn"), ("rest", "idempotency_header")] {
+        let out = harness::gateway::command(&["target", "describe", kind]);
+        let text = String::from_utf8(out.stdout).unwrap();
+        assert!(out.status.success() && text.contains(setting), "{kind}: {text}");
+        let out = harness::gateway::command(&["target", "describe", kind, "--json"]);
+        let described: Value = serde_json::from_slice(&out.stdout).unwrap();
+        assert!(described.to_string().contains(setting), "{kind}");
+    }
+
+    let fine = gateway.cli(&["check"]);
+    assert!(fine.status.success(), "{}", String::from_utf8_lossy(&fine.stdout));
+    let broken = hospital.folder.path().join("broken.toml");
+    let text = std::fs::read_to_string(&hospital.config).unwrap().replace("bind_dn", "bind_nd");
+    std::fs::write(&broken, text).unwrap();
+    let out = harness::gateway::command(&["check", "--config", &broken.display().to_string(), "--json"]);
+    let found = String::from_utf8(out.stdout).unwrap();
+    assert!(!out.status.success() && found.contains("bind_nd") && found.contains("bind_dn"), "{found}");
+}
