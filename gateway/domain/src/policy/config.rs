@@ -1,0 +1,231 @@
+//! What the configuration file says of sources, accounts, roles and catalogues: the types that it is read into.
+
+use crate::link::Strip;
+use crate::{Discovery, UnknownEntitlements};
+use schemars::JsonSchema;
+use scim::Dialect;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One `[[source]]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SourceConfig {
+    /// Its name in configuration, status and logs.
+    pub name: String,
+    /// Its immutable id; the name where it is not given. Keep it when the source is renamed.
+    pub id: Option<String>,
+    /// How its requests are read: `tolerant` (what identity providers send), `rfc` (RFC 7644 to the letter) or `interop`
+    /// (the interoperability profile).
+    #[schemars(with = "Option<String>")]
+    pub dialect: Dialect,
+    /// The form in which it discovers roles and entitlements: `ietf` or `okta`.
+    pub discovery: Discovery,
+    /// When its writes are answered: `accept` (as soon as they are durable) or `confirm` (after the targets settled).
+    pub delivery: DeliveryConfig,
+    /// With `confirm`: the longest wait, in seconds, from 1 to 300.
+    pub confirm_timeout: Option<u32>,
+    /// What becomes of a role or entitlement that no catalogue knows: `refuse` (400) or `record` (kept, grants nothing).
+    pub unknown_entitlements: UnknownEntitlements,
+    /// Attributes that it may set: names such as `title`, extension names such as `clinician`, or `*` for all, which is the
+    /// default. Where several sources own one, the first in the file wins. What it sets besides is recorded and ignored.
+    pub owns: Option<Vec<String>>,
+    /// Foreign names of our extensions: `"urn:ietf:params:scim:schemas:extension:NAME:2.0:User" = "clinical"`.
+    pub aliases: BTreeMap<String, String>,
+    /// Most requests in a second, averaged over ten; above it the answer is 429 with Retry-After. No limit by default.
+    pub requests_per_second: Option<u32>,
+}
+
+/// When a source's writes are answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DeliveryConfig {
+    /// As soon as they are durable.
+    #[default]
+    Accept,
+    /// After the targets settled.
+    Confirm,
+}
+
+/// `[target.account]`: who has an account in the target and what it holds.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AccountConfig {
+    /// The target's kind of object.
+    pub kind: String,
+    /// Who has an account, as an expression over `user`. Without it: who holds a role that gives one, or everybody where no
+    /// role names the target.
+    pub when: Option<String>,
+    /// The attributes that together are the natural key, by which the account is looked for.
+    pub key: Vec<String>,
+    /// Attributes that must agree before an account found by its key is taken for this person's (employee number, NPI).
+    pub strong: Vec<String>,
+    /// The target's attributes, each an expression over `user`, or a table with `expr` and `mode`.
+    pub attributes: BTreeMap<String, MappingConfig>,
+    /// Before the start date: `none` (no account yet) or `disabled` (made, and switched off).
+    pub before_start: BeforeStart,
+    /// What happens when access ends.
+    pub on_leave: OnLeave,
+}
+
+impl Default for AccountConfig {
+    fn default() -> Self {
+        Self {
+            kind: "account".to_owned(),
+            when: None,
+            key: Vec::new(),
+            strong: Vec::new(),
+            attributes: BTreeMap::new(),
+            before_start: BeforeStart::default(),
+            on_leave: OnLeave::default(),
+        }
+    }
+}
+
+/// One mapped attribute: an expression, or a table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum MappingConfig {
+    /// An expression over `user`; kept up to date.
+    Expr(String),
+    /// An expression with a mode.
+    Table(MappingTable),
+}
+
+/// A mapped attribute in long form.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MappingTable {
+    /// The expression over `user`.
+    pub expr: String,
+    /// `follow` (kept up to date) or `initial` (given on create only).
+    #[serde(default)]
+    pub mode: Mode,
+}
+
+/// How a mapped attribute is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Given on create, then left alone.
+    Initial,
+    /// Kept up to date.
+    #[default]
+    Follow,
+}
+
+/// What exists before the start date.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BeforeStart {
+    /// No account.
+    #[default]
+    None,
+    /// A disabled account.
+    Disabled,
+}
+
+/// `[target.account.on_leave]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct OnLeave {
+    /// What becomes of the account: `disable`, `block` or `delete`.
+    pub end: End,
+    /// Which entitlements it loses: `owned` (those given here), `none` or `all`.
+    pub strip: Strip,
+    /// Open sessions are ended where the target can.
+    pub sessions: bool,
+}
+
+impl Default for OnLeave {
+    fn default() -> Self {
+        Self { end: End::default(), strip: Strip::default(), sessions: true }
+    }
+}
+
+/// What becomes of an account whose access ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum End {
+    /// Switched off.
+    #[default]
+    Disable,
+    /// Refused for a reason.
+    Block,
+    /// Deleted: only where nothing in the target keeps pointing at it.
+    Delete,
+}
+
+/// One `[[role]]`: who holds it and what it gives.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RoleConfig {
+    /// Its name, the value in a user's `roles`.
+    pub name: String,
+    /// What people call it; the name where not given.
+    pub display: Option<String>,
+    /// Its sort, such as `clinical`.
+    #[serde(rename = "type")]
+    pub ty: Option<String>,
+    /// Who holds it, as an expression over `user`. Without it only who asks for it in `roles`.
+    pub when: Option<String>,
+    /// Names of targets in which it gives an account.
+    pub accounts: Vec<String>,
+    /// What it gives, as `target:type:value[@key=value]`.
+    pub entitlements: Vec<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// It may be held for a limited time only.
+    pub time_bound_only: bool,
+    /// Holding it needs care.
+    pub sensitive: bool,
+}
+
+/// One `[[target.catalogue]]`: something that the target can grant.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CatalogueConfig {
+    /// The type of entitlement in the target.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// The target's name or id of it.
+    pub value: String,
+    /// Where it holds.
+    pub scope: BTreeMap<String, String>,
+    /// What people call it; the value where not given.
+    pub display: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Holding it needs care.
+    pub sensitive: bool,
+}
+
+/// A target, as far as the policy is concerned.
+#[derive(Debug, Clone, Default)]
+pub struct TargetConfig {
+    /// Its name.
+    pub name: String,
+    /// Its immutable id; the name where it is not given.
+    pub id: Option<String>,
+    /// Accounts.
+    pub account: Option<AccountConfig>,
+    /// What it can grant.
+    pub catalogue: Vec<CatalogueConfig>,
+    /// Where the catalogue comes from: `config`, or `csv:FILE`.
+    pub catalogue_source: String,
+}
+
+/// Everything a policy is compiled from.
+#[derive(Debug, Clone, Default)]
+pub struct PolicyConfig {
+    /// `[[source]]`, in order of precedence.
+    pub sources: Vec<SourceConfig>,
+    /// `[[target]]`.
+    pub targets: Vec<TargetConfig>,
+    /// `[[role]]`.
+    pub roles: Vec<RoleConfig>,
+    /// `[facility.NAME] zone`: IANA names of time zones. Dates are local days of the facility.
+    pub zones: BTreeMap<String, String>,
+    /// `[lookup.NAME]`: tables for `lookup(table, key, default)`.
+    pub tables: BTreeMap<String, BTreeMap<String, serde_json::Value>>,
+}
