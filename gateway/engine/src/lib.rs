@@ -1,7 +1,7 @@
 //! What happens between a request and the targets.
 //!
-//! A request is computed into one [`gateway_store::Change`] by [`compose`], written by the store, and answered. Workers
-//! ([`converge`]) take due links and bring targets to what is wanted. Between the two there is nothing but link rows: no
+//! A request is computed into one [`gateway_store::Change`] by `compose`, written by the store, and answered. Workers
+//! (`converge`) take due links and bring targets to what is wanted. Between the two there is nothing but link rows: no
 //! queue in memory whose loss would matter, no task that owns work. Whatever this crate keeps in memory (wake-ups, waits of
 //! `confirm`) only makes things happen sooner.
 //!
