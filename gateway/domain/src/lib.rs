@@ -1,10 +1,10 @@
 //! What Chartgate decides, as pure functions.
 //!
 //! Nothing in this crate reads a clock, a store or a network: facts and `now` come in, a decision comes out. That is why the
-//! same [`resolve`] answers a request, a replayed sweep, "what will she have on 1 August" and "who would change if this rule
+//! same [`resolve()`] answers a request, a replayed sweep, "what will she have on 1 August" and "who would change if this rule
 //! were edited", and why it can be tested with properties instead of set-ups.
 //!
-//! The key decision is that **links converge**: [`resolve`] says what each link should look like ([`Wanted`]), [`diff`] what
+//! The key decision is that **links converge**: [`resolve()`] says what each link should look like ([`Wanted`]), [`diff`] what
 //! is missing to get there, [`retry`] when to try again. There is no list of calls to replay, hence no way for one to be lost,
 //! repeated or run out of order.
 

@@ -178,7 +178,7 @@ impl Lane {
     }
 }
 
-/// What an object in a target should look like. Written by [`crate::resolve`] at intake; workers only read it.
+/// What an object in a target should look like. Written by [`crate::resolve()`] at intake; workers only read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Wanted {

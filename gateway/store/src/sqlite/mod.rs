@@ -1,7 +1,7 @@
 //! The store in one SQLite file: nothing to install, one thread that writes, many that read.
 //!
-//! - **One writer** ([`writer`]): all writes that wait share a transaction and its fsync; nothing else ever writes, so there is
-//!   no upgrade of a lock and no `SQLITE_BUSY`. Texts are made on the callers' threads ([`prepare`]); the writer only binds.
+//! - **One writer** (`writer`): all writes that wait share a transaction and its fsync; nothing else ever writes, so there is
+//!   no upgrade of a lock and no `SQLITE_BUSY`. Texts are made on the callers' threads (`prepare`); the writer only binds.
 //! - **Order without indexes**: a resource's key is (type, growing number), so a listing in order of creation is a range of the
 //!   table; `block` counts each 1,024 of them, so that any `startIndex` is found by adding up a few hundred numbers.
 //! - **One look-up table** for uniqueness, filters and order. Filters choose candidates there and [`scim::matches`] decides:
