@@ -91,7 +91,7 @@ async fn run() {
     assert!(in_directory.is_clean(), "directory: {in_directory:#?}\n{}", stuck(&gateway));
     assert!(in_ehr.is_clean(), "EHR: {in_ehr:#?}\n{}", stuck(&gateway));
     assert!(between >= 10, "too few kills hit the point that matters: {between}");
-    // Beside other tests on two cores the machine decides the rate; tests/run runs this one alone, and demands it.
+    // On a machine that is shared the machine decides the rate: it is printed always, and demanded by tests/soak.
     if harness::slapd::variable("CHARTGATE_ALONE").is_some() {
         assert!(rate >= 200.0, "too little was in flight: {rate:.0} changes a second");
     }
