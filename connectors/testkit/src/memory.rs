@@ -188,6 +188,14 @@ impl Memory {
         }
     }
 
+    /// As [`Memory::fail_times`] for calls about one kind only.
+    pub fn fail_kind(&self, kind: &str, op: Op, error: ConnError, times: usize) {
+        let mut inner = self.lock();
+        for _ in 0..times {
+            inner.plan.add_of_kind(op, Kind::from(kind), Mishap::Fail(Box::new(error.clone())));
+        }
+    }
+
     /// The next call of `op` is carried out, but its caller is told `Timeout` with effect `Maybe`.
     pub fn lose_next_reply(&self, op: Op) {
         self.lock().plan.add(op, Mishap::LoseReply);

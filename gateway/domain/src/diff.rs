@@ -21,8 +21,10 @@ pub fn delta(link: &Link) -> Delta {
         return if wanted.closing.is_some() { Delta::Verify } else { Delta::Create };
     }
     let Some(seen) = &link.seen else { return Delta::Read };
-    if wanted.closing.is_some_and(|closing| closing.delete) {
-        return Delta::Delete;
+    match wanted.closing {
+        Some(closing) if closing.keep => return Delta::Verify,
+        Some(closing) if closing.delete => return Delta::Delete,
+        Some(_) | None => {}
     }
     let change = change(wanted, seen);
     if change.is_empty() { Delta::Verify } else { Delta::Update(Box::new(change)) }
@@ -33,6 +35,7 @@ pub fn delta(link: &Link) -> Delta {
 pub fn converged(wanted: &Wanted, native_id: Option<&NativeId>, seen: Option<&Seen>) -> bool {
     match (native_id, seen, wanted.closing) {
         (None, _, closing) => closing.is_some(),
+        (Some(_), _, Some(closing)) if closing.keep => true,
         (Some(_), None, _) => false,
         (Some(_), Some(_), Some(closing)) if closing.delete => false,
         (Some(_), Some(seen), closing) => {
@@ -227,6 +230,8 @@ mod tests {
                 .map(|name| WantedEntitlement { entitlement: group(name), origins: vec![] })
                 .collect(),
             closing: None,
+            after: Vec::new(),
+            references: Default::default(),
         }
     }
     fn holds(held: &[&str], owned: &[&str]) -> Seen {
@@ -255,7 +260,7 @@ mod tests {
     #[test]
     fn a_list_that_was_not_read_is_no_basis_for_removing_what_is_not_ours() {
         let mut wanted = wants(&[]);
-        wanted.closing = Some(Closing { strip: Strip::All, sessions: false, delete: false });
+        wanted.closing = Some(Closing { strip: Strip::All, sessions: false, delete: false, keep: false });
         let seen = Seen { entitlements: None, ..holds(&["theirs"], &["ours"]) };
         let change = change(&wanted, &seen);
         assert_eq!(change.entitlements.remove, [group("ours")]);
@@ -265,7 +270,7 @@ mod tests {
     #[test]
     fn a_closing_takes_ours_and_leaves_the_rest() {
         let mut wanted = wants(&["a"]);
-        wanted.closing = Some(Closing { strip: Strip::Owned, sessions: true, delete: false });
+        wanted.closing = Some(Closing { strip: Strip::Owned, sessions: true, delete: false, keep: false });
         wanted.state = AccountState::Disabled;
         let change = change(&wanted, &holds(&["a", "theirs"], &["a"]));
         assert_eq!(change.entitlements.remove, [group("a")]);

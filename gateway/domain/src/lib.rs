@@ -11,6 +11,7 @@
 pub mod audit;
 pub mod catalogue;
 pub mod clock;
+pub mod dependency;
 pub mod diff;
 pub mod gates;
 pub mod id;

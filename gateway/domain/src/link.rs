@@ -202,6 +202,13 @@ pub struct Wanted {
     /// How to close it, when access has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closing: Option<Closing>,
+    /// Kinds that stand in an edge with this one: what opens waits for these to stand, what closes lets these go first. See
+    /// [`crate::dependency`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<Kind>,
+    /// Attributes that hold the native id of another object of the same person, by the kind of that object.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub references: BTreeMap<String, Kind>,
 }
 
 /// What ending an account means, by the target's policy.
@@ -215,6 +222,9 @@ pub struct Closing {
     /// The record itself is deleted. Off unless the target's policy says so: charts keep their authors.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub delete: bool,
+    /// The object stays as it is: there is nothing to do and nothing to prove.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep: bool,
 }
 
 /// Which entitlements a closed account loses.

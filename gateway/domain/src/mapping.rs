@@ -11,12 +11,12 @@ use scim::{Attribute, Object, Types};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// `[target.account]`, compiled.
+/// `[target.account]` or `[target.object.KIND]`, compiled.
 #[derive(Debug)]
 pub struct AccountMapping {
     /// The target's kind of object.
     pub kind: Kind,
-    /// Who has an account.
+    /// Who has one.
     pub when: Option<Expr>,
     /// Attributes of the natural key.
     pub key: Vec<String>,
@@ -28,6 +28,14 @@ pub struct AccountMapping {
     pub before_start: BeforeStart,
     /// What happens when access ends.
     pub on_leave: OnLeave,
+    /// It stays as it is when access ends.
+    pub keeps: bool,
+    /// Attributes that hold the native id of another object of the person.
+    pub references: BTreeMap<String, Kind>,
+    /// Kinds that must stand before this one is made.
+    pub depends_on: Vec<Kind>,
+    /// Kinds that depend on this one: they are closed first.
+    pub dependents: Vec<Kind>,
 }
 
 /// Why a mapping made nothing: an expression failed, or a key came out empty. Holds names, never values.
@@ -77,7 +85,17 @@ impl AccountMapping {
             return Err(Unmapped { attribute: missing.clone(), message: "the natural key is empty".to_owned() });
         }
         let strong = pick(&self.strong);
-        Ok(Wanted { state, attrs, initial, key, strong, entitlements: Vec::new(), closing: None })
+        Ok(Wanted {
+            state,
+            attrs,
+            initial,
+            key,
+            strong,
+            entitlements: Vec::new(),
+            closing: None,
+            after: self.depends_on.clone(),
+            references: self.references.clone(),
+        })
     }
 
     /// How the account is closed. Uses no expression, so that nothing can hold a closing up. `before` keeps the keys by which
@@ -87,6 +105,7 @@ impl AccountMapping {
         let OnLeave { end, strip, sessions } = self.on_leave;
         Wanted {
             state: match end {
+                _ if self.keeps => AccountState::Unknown,
                 End::Disable | End::Delete => AccountState::Disabled,
                 End::Block => AccountState::Blocked,
             },
@@ -95,7 +114,9 @@ impl AccountMapping {
             key: before.map(|wanted| wanted.key.clone()).unwrap_or_default(),
             strong: before.map(|wanted| wanted.strong.clone()).unwrap_or_default(),
             entitlements: Vec::new(),
-            closing: Some(Closing { strip, sessions, delete: end == End::Delete }),
+            closing: Some(Closing { strip, sessions, delete: end == End::Delete, keep: self.keeps }),
+            after: self.dependents.clone(),
+            references: BTreeMap::new(),
         }
     }
 }

@@ -5,6 +5,8 @@
 //! expression meets a value it cannot handle, and that holds only the one account.
 
 mod config;
+mod objects;
+mod taken;
 
 pub use config::*;
 
@@ -40,8 +42,23 @@ pub struct TargetPolicy {
     pub name: String,
     /// Accounts, where the target has any.
     pub account: Option<AccountMapping>,
+    /// Further objects of a person with an account, by kind.
+    pub others: Vec<AccountMapping>,
     /// Some role names this target.
     pub by_roles: bool,
+}
+
+impl TargetPolicy {
+    /// Every object that a person may have in the target, the account first.
+    pub fn objects(&self) -> impl Iterator<Item = &AccountMapping> {
+        self.account.iter().chain(&self.others)
+    }
+
+    /// The mapping of a kind of object.
+    #[must_use]
+    pub fn object(&self, kind: &Kind) -> Option<&AccountMapping> {
+        self.objects().find(|object| object.kind == *kind)
+    }
 }
 
 /// A compiled policy. Cheap to share by `Arc`.
@@ -81,10 +98,7 @@ impl Policy {
         }
         let looks_at_groups = |expr: &Expr| mapping::looks_at_groups(expr);
         let uses_groups = roles.iter().filter_map(|role| role.when.as_ref()).any(looks_at_groups)
-            || targets
-                .iter()
-                .filter_map(|target| target.account.as_ref())
-                .any(|account| account.exprs().any(looks_at_groups));
+            || targets.iter().flat_map(TargetPolicy::objects).any(|object| object.exprs().any(looks_at_groups));
         let role_entries = config.roles.iter().map(role_entry);
         Ok(Policy {
             sources,
@@ -337,57 +351,16 @@ fn compile_targets(config: &PolicyConfig, env: &Env, roles: &[RoleRule], issues:
     let mut targets = Vec::new();
     for (place, target) in config.targets.iter().enumerate() {
         check_name(&target.name, &format!("/target/{place}/name"), &mut names, issues);
-        let account = target
-            .account
-            .as_ref()
-            .map(|account| compile_account(account, env, &format!("/target/{place}/account"), issues));
+        let (account, others) = objects::compile(target, env, &format!("/target/{place}"), issues);
         targets.push(TargetPolicy {
             id: TargetId::new(target.id.as_deref().unwrap_or(&target.name)),
             name: target.name.clone(),
             account,
+            others,
             by_roles: roles.iter().any(|role| role.names(&target.name)),
         });
     }
     targets
-}
-
-fn compile_account(account: &AccountConfig, env: &Env, at: &str, issues: &mut Vec<Issue>) -> AccountMapping {
-    let when = account.when.as_ref().and_then(|source| compile_expr(source, env, &format!("{at}/when"), issues));
-    let mut attributes = Vec::new();
-    for (name, mapping) in &account.attributes {
-        let (source, mode, pointer) = match mapping {
-            MappingConfig::Expr(source) => (source, Mode::Follow, format!("{at}/attributes/{name}")),
-            MappingConfig::Table(table) => (&table.expr, table.mode, format!("{at}/attributes/{name}/expr")),
-        };
-        if let Some(expr) = compile_expr(source, env, &pointer, issues) {
-            attributes.push((name.clone(), expr, mode));
-        }
-    }
-    if account.key.is_empty() {
-        issues.push(Issue {
-            pointer: at.to_owned(),
-            message: "key is missing: without a natural key an account could be made twice".to_owned(),
-            hint: Some("name the attribute by which an account is found, such as key = [\"uid\"]".to_owned()),
-        });
-    }
-    for (field, names) in [("key", &account.key), ("strong", &account.strong)] {
-        for (index, name) in names.iter().enumerate().filter(|(_, name)| !account.attributes.contains_key(*name)) {
-            issues.push(Issue {
-                pointer: format!("{at}/{field}/{index}"),
-                message: format!("{name:?} is not among the attributes"),
-                hint: Some(format!("add it to attributes, such as {name} = \"user.userName\"")),
-            });
-        }
-    }
-    AccountMapping {
-        kind: Kind::from(account.kind.as_str()),
-        when,
-        key: account.key.clone(),
-        strong: account.strong.clone(),
-        attributes,
-        before_start: account.before_start,
-        on_leave: account.on_leave,
-    }
 }
 
 fn compile_expr(source: &str, env: &Env, pointer: &str, issues: &mut Vec<Issue>) -> Option<Expr> {

@@ -5,6 +5,7 @@
 
 use crate::gates::{self, Gate};
 use crate::link::{Origin, Wanted};
+use crate::mapping::AccountMapping;
 use crate::policy::{BeforeStart, Policy, TargetPolicy};
 use crate::roles::{self, Given, Undecided};
 use crate::{ResourceId, SourceId, TargetId, mapping};
@@ -97,21 +98,38 @@ pub fn resolve(subject: Subject<'_>, policy: &Policy, now: Timestamp) -> Resolut
     }
     // A closed gate is decided without a single expression: nothing that can fail may hold a closing up.
     let facts = (gate != Gate::Closed).then(|| Facts::of(subject, policy, now));
-    let links = policy
-        .targets
-        .iter()
-        .filter_map(|target| {
-            let account = target.account.as_ref()?;
-            let decision = match &facts {
-                Some(facts) => facts.decide(target, gate, now),
-                None => None,
+    let mut links = Vec::new();
+    for target in &policy.targets {
+        let access = match &facts {
+            Some(facts) if target.account.is_some() => facts.access(target, gate, now),
+            Some(_) | None => Access::Ended,
+        };
+        for object in target.objects() {
+            let wanted = match (&facts, &access) {
+                (_, Access::Undecided(error)) => Some(Decision::Hold(error.clone())),
+                (Some(facts), Access::Given(state)) => facts.want(target, object, gate, *state, now),
+                (None, _) | (_, Access::Ended) => None,
             };
             let decision =
-                decision.unwrap_or_else(|| Decision::Close(account.close((subject.wanted)(&target.id, &account.kind))));
-            Some(Decided { target: target.id.clone(), kind: account.kind.clone(), decision })
-        })
-        .collect();
+                wanted.unwrap_or_else(|| Decision::Close(object.close((subject.wanted)(&target.id, &object.kind))));
+            links.push(Decided { target: target.id.clone(), kind: object.kind.clone(), decision });
+        }
+    }
     Resolution { gate, links, next_change_at }
+}
+
+/// Whether a user has access to one target.
+enum Access {
+    /// An account in this state.
+    Given(AccountState),
+    /// None, or none any more.
+    Ended,
+    /// An expression failed.
+    Undecided(ConnError),
+}
+
+fn undecided(what: &str, why: &str) -> ConnError {
+    ConnError::invalid(format!("{what}: {why}")).attribute(what)
 }
 
 /// What the rules say of a user, computed once for all targets.
@@ -130,38 +148,56 @@ impl Facts {
         Facts { vars, given, undecided }
     }
 
-    /// The decision for one target; `None` means that the user has no access there.
-    fn decide(&self, target: &TargetPolicy, gate: Gate, now: Timestamp) -> Option<Decision> {
-        let account = target.account.as_ref()?;
-        let hold =
-            |what: &str, why: &str| Some(Decision::Hold(ConnError::invalid(format!("{what}: {why}")).attribute(what)));
-        if let Some(undecided) = self.undecided.iter().find(|one| one.targets.contains(&target.name)) {
-            return hold(&format!("role {}", undecided.role), &undecided.message);
+    /// Whether the user has access to one target.
+    fn access(&self, target: &TargetPolicy, gate: Gate, now: Timestamp) -> Access {
+        let Some(account) = &target.account else { return Access::Ended };
+        if let Some(one) = self.undecided.iter().find(|one| one.targets.contains(&target.name)) {
+            return Access::Undecided(undecided(&format!("role {}", one.role), &one.message));
         }
         let by_rule = match &account.when {
             Some(when) => match when.eval_bool(&self.vars, now) {
                 Ok(truth) => truth,
-                Err(error) => return hold("when", &error.to_string()),
+                Err(error) => return Access::Undecided(undecided("when", &error.to_string())),
             },
             None => !target.by_roles,
         };
         let by_role = self.given.iter().any(|given| given.target == target.name);
         if !(by_rule || by_role) {
-            return None;
+            return Access::Ended;
         }
-        let state = match (gate, account.before_start) {
-            (Gate::Open, _) => AccountState::Enabled,
-            (Gate::NotYet, BeforeStart::Disabled) => AccountState::Disabled,
-            (Gate::NotYet, BeforeStart::None) | (Gate::Closed, _) => return None,
-        };
-        match account.open(&self.vars, now, state) {
+        match (gate, account.before_start) {
+            (Gate::Open, _) => Access::Given(AccountState::Enabled),
+            (Gate::NotYet, BeforeStart::Disabled) => Access::Given(AccountState::Disabled),
+            (Gate::NotYet, BeforeStart::None) | (Gate::Closed, _) => Access::Ended,
+        }
+    }
+
+    /// The decision for one object of a user with access; `None` means that this one is not for them.
+    fn want(
+        &self,
+        target: &TargetPolicy,
+        object: &AccountMapping,
+        gate: Gate,
+        state: AccountState,
+        now: Timestamp,
+    ) -> Option<Decision> {
+        let is_account = target.account.as_ref().is_some_and(|account| account.kind == object.kind);
+        // The account's own `when` is part of the access.
+        if let (false, Some(when)) = (is_account, &object.when) {
+            match when.eval_bool(&self.vars, now) {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(error) => return Some(Decision::Hold(undecided("when", &error.to_string()))),
+            }
+        }
+        match object.open(&self.vars, now, state) {
             Ok(mut wanted) => {
-                if gate == Gate::Open {
+                if is_account && gate == Gate::Open {
                     wanted.entitlements = roles::collect(&self.given, &target.name);
                 }
                 Some(Decision::Want(wanted))
             }
-            Err(unmapped) => hold(&unmapped.attribute, &unmapped.message),
+            Err(unmapped) => Some(Decision::Hold(undecided(&unmapped.attribute, &unmapped.message))),
         }
     }
 }

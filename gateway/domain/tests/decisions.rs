@@ -5,8 +5,8 @@ use connector_spi::{AccountState, Entitlement, Value};
 use gateway_domain::gates::Gate;
 use gateway_domain::link::{Origin, Wanted};
 use gateway_domain::policy::{
-    AccountConfig, BeforeStart, CatalogueConfig, MappingConfig, Policy, PolicyConfig, RoleConfig, SourceConfig,
-    TargetConfig,
+    AccountConfig, BeforeStart, CatalogueConfig, MappingConfig, MappingLink, ObjectConfig, ObjectEnd, Policy,
+    PolicyConfig, RoleConfig, SourceConfig, TargetConfig,
 };
 use gateway_domain::resolve::{self, Assertion, Decision, GroupRef, Resolution, Subject};
 use gateway_domain::{ResourceId, TargetId};
@@ -211,4 +211,110 @@ proptest! {
         let once = decide(&[says("hr", user.clone())], &[], "2026-07-01T12:00:00Z");
         prop_assert_eq!(once, decide(&[says("hr", user)], &[], "2026-07-01T12:00:00Z"));
     }
+}
+
+/// The policy's `ehr` with a provider record that the account refers to.
+fn with_provider(change: impl FnOnce(&mut TargetConfig)) -> PolicyConfig {
+    let mut config = config();
+    let ehr = &mut config.targets[1];
+    let npi = MappingConfig::Expr("user.clinician.npi".to_owned());
+    ehr.objects.insert(
+        "provider".to_owned(),
+        ObjectConfig {
+            when: Some("user.clinician.npi != null".to_owned()),
+            key: vec!["npi".to_owned()],
+            attributes: BTreeMap::from([("npi".to_owned(), npi)]),
+            ..ObjectConfig::default()
+        },
+    );
+    if let Some(account) = &mut ehr.account {
+        let link = MappingConfig::Link(MappingLink { link: "provider".to_owned() });
+        account.attributes.insert("providerId".to_owned(), link);
+    }
+    change(ehr);
+    config
+}
+
+fn decide_by(config: &PolicyConfig, attrs: Json) -> Resolution {
+    let policy = Policy::compile(config, &scim::Types::built_in()).unwrap();
+    let assertions = [says("hr", attrs)];
+    let attrs: Object = resolve::attributes(&assertions, &policy);
+    let id = ResourceId::from("u1");
+    let nothing = |_: &TargetId, _: &connector_spi::Kind| None;
+    let subject = Subject { id: &id, assertions: &assertions, attrs: &attrs, groups: &[], wanted: &nothing };
+    resolve::resolve(subject, &policy, at("2026-07-01T12:00:00Z"))
+}
+
+fn of_kind<'a>(resolution: &'a Resolution, kind: &str) -> &'a Decision {
+    let of_ehr = |one: &&resolve::Decided| one.target.as_str() == "ehr" && one.kind.as_str() == kind;
+    &resolution.links.iter().find(of_ehr).unwrap().decision
+}
+
+fn physician(active: bool) -> Json {
+    let mut user = nurse();
+    user["active"] = json!(active);
+    user[CLINICAL] = json!({ "npi": "1900000013" });
+    user
+}
+
+#[test]
+fn a_clinician_has_a_provider_record_that_the_account_waits_for_and_refers_to() {
+    let resolution = decide_by(&with_provider(|_| {}), physician(true));
+
+    let (Decision::Want(provider), Decision::Want(account)) =
+        (of_kind(&resolution, "provider"), of_kind(&resolution, "account"))
+    else {
+        panic!("both are wanted: {resolution:?}");
+    };
+    assert_eq!(provider.attrs["npi"], [Value::from("1900000013")]);
+    assert!(provider.after.is_empty() && provider.entitlements.is_empty());
+    assert_eq!(account.after, ["provider".into()]);
+    assert_eq!(account.references["providerId"].as_str(), "provider");
+    assert!(!account.attrs.contains_key("providerId"), "the id is known to the claim only");
+}
+
+#[test]
+fn who_is_no_clinician_has_an_account_and_no_provider_record() {
+    let resolution = decide_by(&with_provider(|_| {}), nurse());
+
+    assert!(matches!(of_kind(&resolution, "account"), Decision::Want(_)));
+    assert!(matches!(of_kind(&resolution, "provider"), Decision::Close(_)));
+}
+
+#[test]
+fn a_leavers_provider_record_is_closed_after_the_account_or_kept() {
+    let closed = decide_by(&with_provider(|_| {}), physician(false));
+    let Decision::Close(provider) = of_kind(&closed, "provider") else { panic!("{closed:?}") };
+    assert_eq!((provider.state, &provider.after), (AccountState::Disabled, &vec!["account".into()]));
+    let Decision::Close(account) = of_kind(&closed, "account") else { panic!("{closed:?}") };
+    assert!(account.after.is_empty(), "an account waits for nothing");
+
+    let keeps = with_provider(|ehr| {
+        ehr.objects.values_mut().for_each(|object| object.on_leave = ObjectEnd::Keep);
+    });
+    let kept = decide_by(&keeps, physician(false));
+    let Decision::Close(provider) = of_kind(&kept, "provider") else { panic!("{kept:?}") };
+    assert_eq!((provider.state, provider.closing.unwrap().keep), (AccountState::Unknown, true));
+}
+
+#[test]
+fn an_order_of_objects_that_cannot_be_followed_is_refused() {
+    let complaint = |config: PolicyConfig| {
+        let issues = Policy::compile(&config, &scim::Types::built_in()).unwrap_err();
+        issues.into_iter().map(|issue| (issue.pointer, issue.message)).next().unwrap()
+    };
+
+    let circle = with_provider(|ehr| {
+        ehr.objects.values_mut().for_each(|object| object.depends_on = vec!["account".to_owned()]);
+    });
+    assert!(complaint(circle).1.contains("depends on itself"));
+    let nowhere = with_provider(|ehr| {
+        ehr.objects.clear();
+    });
+    assert_eq!(
+        complaint(nowhere),
+        ("/target/1/account".to_owned(), "it depends on \"provider\", which no [target.object] describes".to_owned())
+    );
+    let alone = with_provider(|ehr| ehr.account = None);
+    assert_eq!(complaint(alone).0, "/target/1/object");
 }

@@ -314,6 +314,9 @@ async fn prove(target: &Target, cx: &Ctx, link: &Link, wanted: &Wanted, sent: &S
     let (Some(closing), Some(id), None) = (wanted.closing, done.native_id.clone(), done.error.as_ref()) else {
         return done;
     };
+    if closing.keep {
+        return done;
+    }
     let kind = &link.key.kind;
     let mut seen = done.seen.clone().unwrap_or_default();
     let Some(effect) = target.connector().effect() else {

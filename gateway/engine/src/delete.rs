@@ -72,8 +72,7 @@ impl Engine {
         let now = self.clock().now();
         let close = |link: &Link| -> Option<Wanted> {
             let target = policy.targets.iter().find(|target| target.id == link.key.target)?;
-            let account = target.account.as_ref().filter(|account| account.kind == link.key.kind)?;
-            Some(account.close(link.wanted.as_ref()))
+            Some(target.object(&link.key.kind)?.close(link.wanted.as_ref()))
         };
         Change {
             ty: ty.name.clone(),

@@ -3,7 +3,7 @@
 use crate::compose::{self, Intent, Scene};
 use crate::{Caller, Engine, Error};
 use gateway_domain::{ResourceId, SourceId};
-use gateway_store::{Change, Committed, Needs, Snapshot, StoreError, Stored, View, Write};
+use gateway_store::{Change, Committed, GroupRef, Needs, Snapshot, StoreError, Stored, View, Write};
 use scim::{MemberOp, Parsed, Patch, Resource, ResourceType, ScimError};
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +51,8 @@ pub struct Saved {
 /// A change that was written, with what the answer needs.
 pub(crate) struct Written {
     pub stored: Stored,
+    /// The groups of a user, which no change of the user itself touches.
+    pub groups: Vec<GroupRef>,
     pub links: Vec<i64>,
     pub changed: bool,
 }
@@ -223,7 +225,7 @@ impl Engine {
                     let attrs = attrs.or_else(|| snapshot.resource.map(|old| old.attrs)).unwrap_or_default();
                     let stored =
                         Stored { id: id.clone(), ty: ty.name.clone(), version, created, modified, attrs, external_ids };
-                    return Ok(Some(Written { stored, links, changed }));
+                    return Ok(Some(Written { stored, groups: snapshot.groups, links, changed }));
                 }
                 Err(StoreError::Stale) => {
                     // Somebody else was faster: the one who was has made progress, so this cannot go on for ever; a short
@@ -238,17 +240,13 @@ impl Engine {
 
     /// The answer's view: what was written is known, only what was not is read.
     async fn saved(&self, written: Written, ignored: Vec<String>, needs: Needs) -> Result<Saved, Error> {
-        let Written { stored, changed, .. } = written;
-        let view = if needs == Needs::default() {
-            View { resource: stored, members: Vec::new(), groups: Vec::new(), links: Vec::new() }
+        let Written { stored, groups, changed, .. } = written;
+        let known = View { resource: stored, members: Vec::new(), groups, links: Vec::new() };
+        let view = if needs.members || needs.links {
+            let (ty, id) = (known.resource.ty.clone(), known.resource.id.clone());
+            self.store().view(&ty, &id, needs).await?.unwrap_or(known)
         } else {
-            let (ty, id) = (stored.ty.clone(), stored.id.clone());
-            self.store().view(&ty, &id, needs).await?.unwrap_or(View {
-                resource: stored,
-                members: Vec::new(),
-                groups: Vec::new(),
-                links: Vec::new(),
-            })
+            known
         };
         Ok(Saved { view, changed, ignored })
     }

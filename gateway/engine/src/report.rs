@@ -4,9 +4,9 @@ use crate::targets::Target;
 use crate::{Engine, Error};
 use connector_layers::BreakerState;
 use connector_spi::{ConnError, Health as TargetSays, KindCaps, KindRole, TargetSchema};
-use gateway_domain::Lane;
 use gateway_domain::audit::{Action, AuditEntry};
 use gateway_domain::link::{Link, LinkKey, LinkState};
+use gateway_domain::{Lane, dependency};
 use gateway_store::{LinkFilter, TargetStatus};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -54,6 +54,9 @@ pub struct LinkReport {
     pub native_id: Option<String>,
     /// When it is worked next.
     pub due_at: Option<Timestamp>,
+    /// The kind of the person's other object in the target that goes first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
     /// Attempts at the present generation that did not succeed.
     pub attempt: u32,
     /// Why the newest attempt failed.
@@ -96,6 +99,7 @@ impl From<Link> for LinkReport {
             applied_generation: link.applied_generation,
             native_id: link.native_id.map(|id| id.to_string()),
             due_at: link.due_at,
+            waits_for: None,
             attempt: link.attempt,
             last_error: link.last_error.map(|last| LinkError { at: last.at, error: last.error }),
             last_success: link.last_success,
@@ -187,6 +191,27 @@ impl Engine {
     /// [`Error::Unknown`] when the target is not there.
     pub async fn links(&self, filter: LinkFilter) -> Result<Vec<Link>, Error> {
         Ok(self.store().links(filter).await?)
+    }
+
+    /// Links as operators see them.
+    ///
+    /// # Errors
+    /// When the store is out.
+    pub async fn link_reports(&self, filter: LinkFilter) -> Result<Vec<LinkReport>, Error> {
+        let mut reports = Vec::new();
+        for link in self.store().links(filter).await? {
+            // What waits for another object is pending and not due.
+            let waits_for = if link.pending() && link.due_at.is_none() && dependency::is_ordered(&link) {
+                let of_person = LinkFilter { resource: Some(link.key.resource.clone()), ..LinkFilter::default() };
+                let others: Vec<Link> =
+                    self.store().links(of_person).await?.into_iter().filter(|other| other.id != link.id).collect();
+                dependency::waits_for(&link, &others).map(ToString::to_string)
+            } else {
+                None
+            };
+            reports.push(LinkReport { waits_for, ..LinkReport::from(link) });
+        }
+        Ok(reports)
     }
 
     /// Makes links due at once. Returns how many.

@@ -12,6 +12,7 @@ pub mod environment;
 mod host;
 pub mod kinds;
 mod late;
+mod lines;
 pub mod logging;
 pub mod secrets;
 pub mod wire;
@@ -47,6 +48,8 @@ impl Builder {
         // First of all: whatever speaks TLS takes its cryptography from here. A second one cannot be installed, and there is
         // none before it.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        cli::run(&self.kinds)
+        let code = cli::run(&self.kinds);
+        lines::flush();
+        code
     }
 }

@@ -5,6 +5,7 @@
 
 use crate::config::{Log, LogFormat};
 use crate::environment;
+use crate::lines::Lines;
 use std::io::IsTerminal;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -98,7 +99,7 @@ fn json<S>() -> impl tracing_subscriber::Layer<S>
 where
     S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
 {
-    fmt::layer().json().flatten_event(true).with_writer(std::io::stderr)
+    fmt::layer().json().flatten_event(true).with_writer(Lines::start())
 }
 
 #[cfg(test)]

@@ -64,7 +64,10 @@ fn what_the_rules_and_targets_say_is_read_only_and_returned_on_request() {
     }
     let targets = &group_type().extension(scim::SYNC_GROUP).unwrap().schema.attribute("targets").unwrap().sub;
     let names: Vec<&str> = targets.iter().map(|sub| sub.name.as_str()).collect();
-    assert_eq!(names, ["target", "state", "nativeId", "lastSuccess", "pendingSince", "lastErrorClass", "lastError"]);
+    assert_eq!(
+        names,
+        ["target", "kind", "state", "nativeId", "lastSuccess", "pendingSince", "lastErrorClass", "lastError"]
+    );
 }
 
 #[test]

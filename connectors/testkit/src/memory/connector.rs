@@ -61,7 +61,7 @@ impl Memory {
             state: None,
         });
         let outage = inner.plan.outage.clone().map(|error| Mishap::Fail(Box::new(error)));
-        let mishap = outage.or_else(|| inner.plan.draw(op));
+        let mishap = outage.or_else(|| inner.plan.draw(op, of.map(|(kind, _)| kind)));
         (seq, mishap, inner.plan.fault)
     }
 

@@ -56,6 +56,7 @@ pub(super) enum Mishap {
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     next: HashMap<Op, VecDeque<Mishap>>,
+    of_kind: HashMap<(Op, Kind), VecDeque<Mishap>>,
     /// Every call fails with this until healed.
     pub outage: Option<ConnError>,
     /// Time every call takes before it does anything.
@@ -69,13 +70,19 @@ impl Plan {
         self.next.entry(op).or_default().push_back(mishap);
     }
 
+    pub fn add_of_kind(&mut self, op: Op, kind: Kind, mishap: Mishap) {
+        self.of_kind.entry((op, kind)).or_default().push_back(mishap);
+    }
+
     /// The mishap of this call, used up.
-    pub fn draw(&mut self, op: Op) -> Option<Mishap> {
-        self.next.get_mut(&op).and_then(VecDeque::pop_front)
+    pub fn draw(&mut self, op: Op, kind: Option<&Kind>) -> Option<Mishap> {
+        let of_kind = kind.and_then(|kind| self.of_kind.get_mut(&(op, kind.clone()))).and_then(VecDeque::pop_front);
+        of_kind.or_else(|| self.next.get_mut(&op).and_then(VecDeque::pop_front))
     }
 
     pub fn clear(&mut self) {
         self.next.clear();
+        self.of_kind.clear();
         self.outage = None;
         self.fault = None;
     }

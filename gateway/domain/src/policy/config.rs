@@ -66,6 +66,8 @@ pub struct AccountConfig {
     pub before_start: BeforeStart,
     /// What happens when access ends.
     pub on_leave: OnLeave,
+    /// Kinds of `[target.object]` that must stand before the account is made, such as `provider`.
+    pub depends_on: Vec<String>,
 }
 
 impl Default for AccountConfig {
@@ -78,8 +80,41 @@ impl Default for AccountConfig {
             attributes: BTreeMap::new(),
             before_start: BeforeStart::default(),
             on_leave: OnLeave::default(),
+            depends_on: Vec::new(),
         }
     }
+}
+
+/// `[target.object.KIND]`: a further object that a person with an account has in the target, such as the provider record of an
+/// EHR, which is a master file of its own and is linked to the account.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ObjectConfig {
+    /// Who of those with an account has this object too, as an expression over `user`. Everybody where it is not given.
+    pub when: Option<String>,
+    /// The attributes that together are the natural key, by which the object is looked for.
+    pub key: Vec<String>,
+    /// Attributes that must agree before an object found by its key is taken for this person's.
+    pub strong: Vec<String>,
+    /// The target's attributes, as in `[target.account]`.
+    pub attributes: BTreeMap<String, MappingConfig>,
+    /// Kinds that must stand before this one is made.
+    pub depends_on: Vec<String>,
+    /// What happens when access ends, after everything that depends on it has been closed.
+    pub on_leave: ObjectEnd,
+}
+
+/// What becomes of a further object when access ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ObjectEnd {
+    /// Switched off.
+    #[default]
+    Disable,
+    /// Left as it is: orders and signatures go on pointing at it.
+    Keep,
+    /// Deleted: only where nothing in the target keeps pointing at it.
+    Delete,
 }
 
 /// One mapped attribute: an expression, or a table.
@@ -90,6 +125,16 @@ pub enum MappingConfig {
     Expr(String),
     /// An expression with a mode.
     Table(MappingTable),
+    /// The id of another object of the person in the same target.
+    Link(MappingLink),
+}
+
+/// A mapped attribute that holds the target's own id of another object of the same person, as soon as there is one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MappingLink {
+    /// The kind of that object, one of `depends_on`.
+    pub link: String,
 }
 
 /// A mapped attribute in long form.
@@ -209,6 +254,8 @@ pub struct TargetConfig {
     pub id: Option<String>,
     /// Accounts.
     pub account: Option<AccountConfig>,
+    /// Further objects of a person, by kind.
+    pub objects: BTreeMap<String, ObjectConfig>,
     /// What it can grant.
     pub catalogue: Vec<CatalogueConfig>,
     /// Where the catalogue comes from: `config`, or `csv:FILE`.

@@ -58,6 +58,10 @@ fn row(link: &Value) -> [String; 10] {
         Value::Null => text(field("/state")),
         why => format!("{} ({})", text(field("/state")), text(why)),
     };
+    let state = match field("/waitsFor") {
+        Value::Null => state,
+        kind => format!("{state}, waits for {}", text(kind)),
+    };
     let error = match (field("/lastError/class"), field("/lastError/message")) {
         (Value::Null, _) => "-".to_owned(),
         (class, message) => format!("{}: {}", text(class), text(message)),

@@ -227,6 +227,7 @@ impl Load<'_> {
                 name: target.name.clone(),
                 id: target.id.clone(),
                 account: target.account.clone(),
+                objects: target.object.clone(),
                 catalogue: self.catalogue(target),
                 catalogue_source: target
                     .catalogue_csv

@@ -3,6 +3,7 @@
 use super::ids::{number, to_json};
 use super::links::{self, HELD_BY_ID, Held, StateCode};
 use super::names::Sort;
+use super::order;
 use super::turn::Turn;
 use crate::error::{Result, StoreError};
 use crate::work::{ClaimAsk, Settle, Settled};
@@ -54,24 +55,31 @@ fn take(
     (now, until): (i64, i64),
     taken: &mut Vec<Link>,
 ) -> Result<u32> {
-    if most == 0 {
-        return Ok(0);
-    }
     let mut got = 0;
-    for id in free(turn, target, lane, most, now)? {
-        let Some(mut link) = links::select(turn.conn, &turn.shared.names, "WHERE id = ?1", (id,))?.into_iter().next()
-        else {
-            continue;
-        };
-        let sent = (ask.prepare)(&link);
-        link.fence += 1;
-        link.leased_until = Some(super::ids::instant(until)?);
-        turn.conn
-            .prepare_cached("UPDATE link SET fence = ?2, leased = ?3, sent = ?4, dirty = 0 WHERE id = ?1")?
-            .execute((id, number(link.fence), until, to_json(&sent)?))?;
-        link.sent = Some(sent);
-        taken.push(link);
-        got += 1;
+    while got < most {
+        let due = free(turn, target, lane, most - got, now)?;
+        if due.is_empty() {
+            break;
+        }
+        for id in due {
+            let Some(mut link) =
+                links::select(turn.conn, &turn.shared.names, "WHERE id = ?1", (id,))?.into_iter().next()
+            else {
+                continue;
+            };
+            if order::waits(turn, &mut link)? {
+                continue;
+            }
+            let sent = (ask.prepare)(&link);
+            link.fence += 1;
+            link.leased_until = Some(super::ids::instant(until)?);
+            turn.conn
+                .prepare_cached("UPDATE link SET fence = ?2, leased = ?3, sent = ?4, dirty = 0 WHERE id = ?1")?
+                .execute((id, number(link.fence), until, to_json(&sent)?))?;
+            link.sent = Some(sent);
+            taken.push(link);
+            got += 1;
+        }
     }
     Ok(got)
 }
@@ -133,6 +141,7 @@ pub(super) fn settle(turn: &mut Turn<'_>, settle: &Settle) -> Result<Settled> {
     after.leased = None;
     write(turn, settle, &after, moved, now)?;
     turn.state.tally.moved(Some(before), Some(after.standing()));
+    order::wake(turn, settle.link)?;
     turn.audit(&settle.audit)?;
     Ok(if moved { Settled::MovedOn } else { Settled::Done })
 }

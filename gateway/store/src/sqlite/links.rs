@@ -127,7 +127,8 @@ impl Prepared {
     /// Prepares one; `target` and `kind` are the names' numbers.
     pub(super) fn new(write: &LinkWrite, target: i64, kind: i64) -> Result<Self> {
         let wanted = match &write.wanted {
-            Some(wanted) => Some((to_json(wanted)?, wanted.closing.is_some())),
+            // What is kept as it is asks for no proof.
+            Some(wanted) => Some((to_json(wanted)?, wanted.closing.is_some_and(|closing| !closing.keep))),
             None => None,
         };
         Ok(Self {

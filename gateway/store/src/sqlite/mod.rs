@@ -21,6 +21,7 @@ mod lock;
 mod members;
 mod names;
 mod open;
+mod order;
 mod page;
 mod prepare;
 mod readers;

@@ -10,7 +10,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::FutureExt;
 use gateway_domain::{ResourceId, TargetId};
-use gateway_engine::{Engine, LinkReport};
+use gateway_engine::Engine;
 use gateway_store::LinkFilter;
 use jiff::Timestamp;
 use scim::{ScimError, ScimType};
@@ -87,8 +87,7 @@ impl Desk<'_> {
             after: number(&pairs, "after")?.unwrap_or(0),
             limit: number(&pairs, "limit")?.unwrap_or(0),
         };
-        let links = self.engine.links(filter).await?;
-        ok(&links.into_iter().map(LinkReport::from).collect::<Vec<_>>())
+        ok(&self.engine.link_reports(filter).await?)
     }
 
     /// POST /admin/retry {"target": …, "resource": …, "state": …}

@@ -44,6 +44,8 @@ impl Frame<'_> {
         let View { resource: stored, members, groups, links } = view;
         let needs = needs(ty, projection);
         let mut attrs = stored.attrs;
+        let stored_only =
+            if needs.links && ty.schema.id == scim::USER { self.policy.stored_only(&attrs) } else { Vec::new() };
         if let Some(external_id) = stored.external_ids.get(&self.source.id) {
             attrs.insert("externalId".into(), external_id.as_str().into());
         }
@@ -68,7 +70,7 @@ impl Frame<'_> {
             && let Some(urn) = sync(ty)
         {
             let targets: Vec<Value> = links.iter().map(|link| self.target(link)).collect();
-            attrs.insert(urn.into(), json!({ "targets": targets }));
+            attrs.insert(urn.into(), json!({ "targets": targets, "storedOnly": stored_only }));
         }
         let id = stored.id.as_str();
         let meta = Meta {
@@ -105,6 +107,7 @@ impl Frame<'_> {
             }
         };
         say("target", Some(name.unwrap_or(link.key.target.as_str()).to_owned()));
+        say("kind", Some(link.key.kind.to_string()));
         say("state", Some(state(link).to_owned()));
         say("nativeId", link.native_id.as_ref().map(ToString::to_string));
         say("lastSuccess", link.last_success.map(|at| at.to_string()));
