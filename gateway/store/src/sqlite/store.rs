@@ -76,11 +76,11 @@ impl Store for Sqlite {
     }
 
     async fn claim(&self, ask: ClaimAsk) -> Result<Vec<Link>> {
-        self.writer.ask(move |turn| claim::claim(turn, &ask)).await
+        self.writer.ask_patiently(move |turn| claim::claim(turn, &ask)).await
     }
 
     async fn settle(&self, settle: Settle) -> Result<Settled> {
-        self.writer.ask(move |turn| claim::settle(turn, &settle)).await
+        self.writer.ask_patiently(move |turn| claim::settle(turn, &settle)).await
     }
 
     async fn release_leases(&self) -> Result<u64> {

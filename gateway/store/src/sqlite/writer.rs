@@ -3,6 +3,9 @@
 //! It takes whatever waits, runs each write in one transaction, and answers after the commit. Writes run without savepoints:
 //! one that fails has as a rule written nothing yet, which `total_changes` proves. When one fails after it wrote, the whole
 //! transaction is rolled back and run again with a savepoint for each: the dear way is taken only when it is needed.
+//!
+//! A caller waits for a change; nobody waits for a claim or a settlement. So while the writer is busy, those that come alone
+//! wait a moment for company: the disk is the targets' too, and every fsync that is shared is one that they need not wait for.
 
 use super::schema;
 use super::turn::{Shared, State, Turn};
@@ -13,15 +16,22 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use tokio::sync::{mpsc, oneshot};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 
 /// Most writes that wait; one more is [`StoreError::Full`].
 const INTAKE: usize = 1_024;
 /// Most writes of one transaction.
 const BATCH: usize = 256;
 
+/// How long after a transaction a write that nobody waits for gathers company.
+const GATHER: Duration = Duration::from_millis(2);
+
 /// One write.
 trait Job: Send {
+    /// Nobody waits for it.
+    fn patient(&self) -> bool;
     /// Does it; may be called again after a rollback.
     fn run(&mut self, turn: &mut Turn<'_>) -> Result<()>;
     /// Tells what became of it.
@@ -31,10 +41,15 @@ trait Job: Send {
 struct Asked<T, F> {
     act: F,
     made: Option<T>,
+    patient: bool,
     reply: oneshot::Sender<Result<T>>,
 }
 
 impl<T: Send, F: FnMut(&mut Turn<'_>) -> Result<T> + Send> Job for Asked<T, F> {
+    fn patient(&self) -> bool {
+        self.patient
+    }
+
     fn run(&mut self, turn: &mut Turn<'_>) -> Result<()> {
         self.made = None;
         // What runs here is partly the caller's (`ClaimAsk::prepare`): its panic must not end the only writer.
@@ -72,7 +87,7 @@ pub(super) struct Pulse {
 
 /// The write thread.
 pub(super) struct Writer {
-    intake: Option<mpsc::Sender<Box<dyn Job>>>,
+    intake: Option<mpsc::SyncSender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -85,11 +100,11 @@ impl Writer {
         pulse: Arc<Pulse>,
         reopen: Reopen,
     ) -> Result<Self> {
-        let (intake, jobs) = mpsc::channel(INTAKE);
+        let (intake, jobs) = mpsc::sync_channel(INTAKE);
         let work = Work { conn, state, shared, pulse, reopen };
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || work.run(jobs))
+            .spawn(move || work.run(&jobs))
             .map_err(|error| StoreError::Unavailable(format!("no thread for the writer: {}", error.kind())))?;
         Ok(Self { intake: Some(intake), thread: Some(thread) })
     }
@@ -100,12 +115,29 @@ impl Writer {
         T: Send + 'static,
         F: FnMut(&mut Turn<'_>) -> Result<T> + Send + 'static,
     {
+        self.send(act, false).await
+    }
+
+    /// The same for a write that may wait a moment for others.
+    pub(super) async fn ask_patiently<T, F>(&self, act: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Turn<'_>) -> Result<T> + Send + 'static,
+    {
+        self.send(act, true).await
+    }
+
+    async fn send<T, F>(&self, act: F, patient: bool) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Turn<'_>) -> Result<T> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         let gone = || StoreError::Unavailable("the writer has stopped".into());
         let intake = self.intake.as_ref().ok_or_else(gone)?;
-        intake.try_send(Box::new(Asked { act, made: None, reply })).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => StoreError::Full,
-            mpsc::error::TrySendError::Closed(_) => gone(),
+        intake.try_send(Box::new(Asked { act, made: None, patient, reply })).map_err(|error| match error {
+            mpsc::TrySendError::Full(_) => StoreError::Full,
+            mpsc::TrySendError::Disconnected(_) => gone(),
         })?;
         answer.await.map_err(|_| gone())?
     }
@@ -130,10 +162,14 @@ struct Work {
 }
 
 impl Work {
-    fn run(mut self, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+    fn run(mut self, jobs: &mpsc::Receiver<Box<dyn Job>>) {
         let mut batch: Vec<(Box<dyn Job>, Result<()>)> = Vec::with_capacity(BATCH);
-        while let Some(first) = jobs.blocking_recv() {
-            let outcome = self.transaction(first, &mut jobs, &mut batch);
+        let mut ended = Instant::now();
+        while let Ok(first) = jobs.recv() {
+            batch.push((first, Ok(())));
+            gather(jobs, &mut batch, ended + GATHER);
+            let outcome = self.transaction(jobs, &mut batch);
+            ended = Instant::now();
             self.note(&outcome);
             for (job, result) in batch.drain(..) {
                 job.answer(outcome.clone().and(result));
@@ -148,17 +184,16 @@ impl Work {
         }
     }
 
-    /// One transaction: the first write and whatever comes while it runs.
+    /// One transaction: the writes that are there and whatever comes while it runs.
     fn transaction(
         &mut self,
-        first: Box<dyn Job>,
-        jobs: &mut mpsc::Receiver<Box<dyn Job>>,
+        jobs: &mpsc::Receiver<Box<dyn Job>>,
         batch: &mut Vec<(Box<dyn Job>, Result<()>)>,
     ) -> Result<()> {
         let conn = self.conn.clone();
         let mut conn = lock(&conn);
         let before = self.state.clone();
-        let outcome = self.fill(&conn, first, jobs, batch);
+        let outcome = self.fill(&conn, jobs, batch);
         if outcome.is_ok() {
             self.shared.epoch.store(self.state.epoch, Ordering::Release);
             let learned = std::mem::take(&mut self.state.learned);
@@ -173,11 +208,9 @@ impl Work {
     fn fill(
         &mut self,
         conn: &Connection,
-        first: Box<dyn Job>,
-        jobs: &mut mpsc::Receiver<Box<dyn Job>>,
+        jobs: &mpsc::Receiver<Box<dyn Job>>,
         batch: &mut Vec<(Box<dyn Job>, Result<()>)>,
     ) -> Result<()> {
-        batch.push((first, Ok(())));
         begin(conn)?;
         let before = self.state.clone();
         let mut at = 0;
@@ -244,6 +277,16 @@ impl Work {
                 tracing::error!(%error, "A transaction failed; everything in it was refused.");
                 *trouble = Some(error.to_string());
             }
+        }
+    }
+}
+
+/// Waits until an instant for more writes, unless one is there for which somebody waits.
+fn gather(jobs: &mpsc::Receiver<Box<dyn Job>>, batch: &mut Vec<(Box<dyn Job>, Result<()>)>, until: Instant) {
+    while batch.len() < BATCH && batch.iter().all(|(job, _)| job.patient()) {
+        match jobs.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(job) => batch.push((job, Ok(()))),
+            Err(_) => break,
         }
     }
 }
