@@ -246,8 +246,8 @@ fn schemas(ty: &ResourceType, document: &Object) -> Value {
 /// The full answer of a resource, before any projection: `schemas`, `id`, its attributes, `meta`, and the flat forms of
 /// the clinical extension. A group's members, a user's groups, and the extensions that other parts of the service compute,
 /// are the caller's to put in; [`Projection::apply`] then takes out what is not to be returned, and must not be left out.
-pub fn document(ty: &ResourceType, id: &str, resource: &Resource, meta: MetaOut<'_>) -> Object {
-    let mut out = resource.attrs.clone();
+pub fn document(ty: &ResourceType, id: &str, resource: Resource, meta: MetaOut<'_>) -> Object {
+    let mut out = resource.attrs;
     if let Some(Value::Object(extension)) = out.get_mut(CLINICAL_USER) {
         clinical::fold(extension);
     }

@@ -7,7 +7,7 @@ use crate::gates::{self, Gate};
 use crate::link::{Origin, Wanted};
 use crate::mapping::AccountMapping;
 use crate::policy::{BeforeStart, Policy, TargetPolicy};
-use crate::roles::{self, Given, Undecided};
+use crate::roles::{self, Given, Ruled};
 use crate::{ResourceId, SourceId, TargetId, mapping};
 use connector_expr::Vars;
 use connector_spi::{AccountState, ConnError, Kind};
@@ -48,6 +48,8 @@ pub struct Resolution {
     pub gate: Gate,
     /// What each target should hold.
     pub links: Vec<Decided>,
+    /// What rules and requests give while access is open; nothing otherwise.
+    pub ruled: Ruled,
     /// When to decide again without a request.
     pub next_change_at: Option<Timestamp>,
 }
@@ -93,8 +95,8 @@ pub struct Subject<'a> {
 #[must_use]
 pub fn resolve(subject: Subject<'_>, policy: &Policy, now: Timestamp) -> Resolution {
     let (gate, next_change_at) = gates::gate(subject.assertions, subject.attrs, policy, now);
-    if !policy.targets.iter().any(|target| target.account.is_some()) {
-        return Resolution { gate, links: Vec::new(), next_change_at };
+    if policy.catalogue().is_empty() && !policy.targets.iter().any(|target| target.account.is_some()) {
+        return Resolution { gate, links: Vec::new(), ruled: Ruled::default(), next_change_at };
     }
     // A closed gate is decided without a single expression: nothing that can fail may hold a closing up.
     let facts = (gate != Gate::Closed).then(|| Facts::of(subject, policy, now));
@@ -115,7 +117,8 @@ pub fn resolve(subject: Subject<'_>, policy: &Policy, now: Timestamp) -> Resolut
             links.push(Decided { target: target.id.clone(), kind: object.kind.clone(), decision });
         }
     }
-    Resolution { gate, links, next_change_at }
+    let ruled = facts.filter(|_| gate == Gate::Open).map(|facts| facts.ruled).unwrap_or_default();
+    Resolution { gate, links, ruled, next_change_at }
 }
 
 /// Whether a user has access to one target.
@@ -135,8 +138,7 @@ fn undecided(what: &str, why: &str) -> ConnError {
 /// What the rules say of a user, computed once for all targets.
 struct Facts {
     vars: Vars,
-    given: Vec<Given>,
-    undecided: Vec<Undecided>,
+    ruled: Ruled,
 }
 
 impl Facts {
@@ -144,14 +146,14 @@ impl Facts {
         let asked_by = asker(subject.assertions, policy);
         let external_id = subject.assertions.first().and_then(|assertion| assertion.external_id.as_deref());
         let vars = mapping::variables(subject.id, subject.attrs, external_id, subject.groups);
-        let (given, undecided) = roles::given(&policy.roles, policy.catalogue(), subject.attrs, asked_by, &vars, now);
-        Facts { vars, given, undecided }
+        let ruled = roles::given(&policy.roles, policy.catalogue(), subject.attrs, asked_by, &vars, now);
+        Facts { vars, ruled }
     }
 
     /// Whether the user has access to one target.
     fn access(&self, target: &TargetPolicy, gate: Gate, now: Timestamp) -> Access {
         let Some(account) = &target.account else { return Access::Ended };
-        if let Some(one) = self.undecided.iter().find(|one| one.targets.contains(&target.name)) {
+        if let Some(one) = self.ruled.undecided.iter().find(|one| one.targets.contains(&target.name)) {
             return Access::Undecided(undecided(&format!("role {}", one.role), &one.message));
         }
         let by_rule = match &account.when {
@@ -161,7 +163,7 @@ impl Facts {
             },
             None => !target.by_roles,
         };
-        let by_role = self.given.iter().any(|given| given.target == target.name);
+        let by_role = self.ruled.given.iter().any(|given| given.target == target.name);
         if !(by_rule || by_role) {
             return Access::Ended;
         }
@@ -193,7 +195,7 @@ impl Facts {
         match object.open(&self.vars, now, state) {
             Ok(mut wanted) => {
                 if is_account && gate == Gate::Open {
-                    wanted.entitlements = roles::collect(&self.given, &target.name);
+                    wanted.entitlements = roles::collect(&self.ruled.given, &target.name);
                 }
                 Some(Decision::Want(wanted))
             }
@@ -283,6 +285,12 @@ pub fn assert(said: &Object, before: &Object, after: &Object) -> Object {
                 }
             }
             (old, new) if old == new => {}
+            (old, Some(new)) if matches!(name.as_str(), "roles" | "entitlements") => {
+                match roles::asked(said.get(name), old, new) {
+                    Value::Array(own) if own.is_empty() => says.remove(name),
+                    own => says.insert(name.clone(), own),
+                };
+            }
             (_, Some(new)) => {
                 says.insert(name.clone(), new.clone());
             }

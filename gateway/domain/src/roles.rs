@@ -1,6 +1,6 @@
 //! Role rules: who holds a role, and what it gives.
 
-use crate::catalogue::{Catalogue, parse_composite};
+use crate::catalogue::{Catalogue, composite, parse_composite};
 use crate::link::{Origin, WantedEntitlement};
 use connector_expr::{Expr, Vars};
 use connector_spi::Entitlement;
@@ -51,8 +51,18 @@ pub struct Undecided {
     pub targets: Vec<String>,
 }
 
-/// Everything that rules and requests give to a user, in order of the rules. What cannot be decided is listed apart, with
-/// the targets that must be held because of it.
+/// What all rules say of a user.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ruled {
+    /// Everything that rules and requests give, in order of the rules.
+    pub given: Vec<Given>,
+    /// Names of the roles held, in order of the rules.
+    pub roles: Vec<String>,
+    /// What cannot be decided, with the targets that must be held because of it.
+    pub undecided: Vec<Undecided>,
+}
+
+/// Everything that rules and requests give to a user.
 #[must_use]
 pub fn given(
     rules: &[RoleRule],
@@ -61,9 +71,8 @@ pub fn given(
     asked_by: &str,
     vars: &Vars,
     now: Timestamp,
-) -> (Vec<Given>, Vec<Undecided>) {
-    let mut given = Vec::new();
-    let mut undecided = Vec::new();
+) -> Ruled {
+    let Ruled { mut given, mut roles, mut undecided } = Ruled::default();
     let asked: Vec<&str> = values(attrs, "roles").collect();
     for rule in rules {
         let origin = if asked.contains(&rule.name.as_str()) {
@@ -81,6 +90,7 @@ pub fn given(
             }
         };
         if let Some(origin) = origin {
+            roles.push(rule.name.clone());
             let account = |target: &String| Given { target: target.clone(), entitlement: None, origin: origin.clone() };
             given.extend(rule.accounts.iter().map(account));
             given.extend(rule.entitlements.iter().map(|(target, entitlement)| Given {
@@ -96,7 +106,59 @@ pub fn given(
             given.push(Given { target, entitlement: Some(entitlement), origin: Origin::Source(asked_by.to_owned()) });
         }
     }
-    (given, undecided)
+    Ruled { given, roles, undecided }
+}
+
+/// `roles` and `entitlements` as they are read back: what sources asked for, as they said it, and what rules give besides.
+/// Without a catalogue both are free text, and stay as they are.
+pub fn read_back(attrs: &mut Object, ruled: &Ruled, catalogue: &Catalogue) {
+    if catalogue.is_empty() {
+        return;
+    }
+    let roles = ruled.roles.iter().map(|name| {
+        let entry = catalogue.role(name);
+        let display = entry.map_or(name.as_str(), |entry| entry.display.as_str());
+        (name.clone(), display.to_owned(), entry.and_then(|entry| entry.ty.clone()))
+    });
+    add(attrs, "roles", roles.collect());
+    let entitlements = ruled.given.iter().filter_map(|given| {
+        let entitlement = given.entitlement.as_ref()?;
+        let id = composite(&given.target, entitlement);
+        let display = catalogue.entitlement(&id).map_or(id.as_str(), |entry| entry.display.as_str()).to_owned();
+        Some((id, display, Some(entitlement.kind.to_string())))
+    });
+    add(attrs, "entitlements", entitlements.collect());
+}
+
+/// Adds values (value, display, type) that are not there yet.
+fn add(attrs: &mut Object, name: &str, more: Vec<(String, String, Option<String>)>) {
+    for (value, display, ty) in more {
+        if values(attrs, name).any(|there| there == value) {
+            continue;
+        }
+        let mut element = Object::from_iter([
+            ("value".to_owned(), Value::String(value)),
+            ("display".to_owned(), Value::String(display)),
+        ]);
+        if let Some(ty) = ty {
+            element.insert("type".to_owned(), Value::String(ty));
+        }
+        let list = attrs.entry(name.to_owned()).or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(list) = list {
+            list.push(Value::Object(element));
+        }
+    }
+}
+
+/// What a source says of `roles` or `entitlements` when it left `after` where it found `before`: values that others, or rules,
+/// put there are not its own for being sent back.
+#[must_use]
+pub fn asked(said: Option<&Value>, before: Option<&Value>, after: &Value) -> Value {
+    let elements = |list: Option<&Value>| list.and_then(Value::as_array).cloned().unwrap_or_default();
+    let (said, before) = (elements(said), elements(before));
+    let has = |list: &[Value], one: &Value| list.iter().any(|other| other.get("value") == one.get("value"));
+    let own = elements(Some(after)).into_iter().filter(|one| !has(&before, one) || has(&said, one));
+    Value::Array(own.collect())
 }
 
 /// Role and entitlement values in `attrs` that the catalogue does not know.

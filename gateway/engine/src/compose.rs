@@ -51,10 +51,10 @@ pub(crate) fn compose(
     refuse_unknown(scene, &says)?;
     let same_words = said_before.is_some_and(|said| said.attrs == says && said.external_id == external_id);
     let assertions = spoken(scene, snapshot, says, external_id);
-    let resolved = resolve::attributes(&assertions, scene.policy);
+    let mut resolved = resolve::attributes(&assertions, scene.policy);
+    let (links, next_change_at) = links(scene, id, &assertions, &mut resolved, snapshot, Cause::Request);
     let changed =
         stored.is_none_or(|stored| stored.attrs != resolved || stored.external_ids != external_ids(&assertions));
-    let (links, next_change_at) = links(scene, id, &assertions, &resolved, snapshot, Cause::Request);
     if !changed && same_words && members.is_empty() && links.is_empty() {
         return Ok(None);
     }
@@ -74,10 +74,10 @@ pub(crate) fn resolved(
     id: &ResourceId,
     snapshot: &Snapshot,
     assertions: &[Assertion],
-    attrs: Object,
+    mut attrs: Object,
     action: Action,
 ) -> Change {
-    let links = links(scene, id, assertions, &attrs, snapshot, Cause::Sweep);
+    let links = links(scene, id, assertions, &mut attrs, snapshot, Cause::Sweep);
     resolved_with(scene, id, snapshot, assertions, attrs, action, links)
 }
 
@@ -143,12 +143,12 @@ pub(crate) fn expect(policy: &Policy, snapshot: &Snapshot) -> Expect {
     }
 }
 
-/// Links of a user as decided now; other resource types have none.
+/// Links of a user as decided now; other resource types have none. What the rules give is put into the attributes besides.
 pub(crate) fn links(
     scene: &Scene<'_>,
     id: &ResourceId,
     assertions: &[Assertion],
-    attrs: &Object,
+    attrs: &mut Object,
     snapshot: &Snapshot,
     cause: Cause,
 ) -> (Vec<LinkWrite>, Option<Timestamp>) {
@@ -156,6 +156,7 @@ pub(crate) fn links(
         return (Vec::new(), None);
     }
     let resolution = decide(scene.policy, id, assertions, attrs, snapshot, scene.now);
+    roles::read_back(attrs, &resolution.ruled, scene.policy.catalogue());
     (lifecycle::steps(id, resolution.links, &snapshot.links, cause, scene.now), resolution.next_change_at)
 }
 

@@ -7,7 +7,7 @@ use crate::compose::{self, Scene};
 use crate::{Engine, Error};
 use gateway_domain::audit::Action;
 use gateway_domain::{ResourceId, Source, SourceId};
-use gateway_store::{Change, Snapshot};
+use gateway_store::{Change, Snapshot, Write};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -73,7 +73,9 @@ impl Engine {
     pub(crate) async fn decide_anew(&self, user: &ResourceId, dated: bool) -> Result<(), Error> {
         let ty = Arc::clone(self.types().user());
         let compute = |snapshot: &Snapshot| -> Result<Option<Change>, Error> {
-            let Some(stored) = &snapshot.resource else { return Ok(None) };
+            if snapshot.resource.is_none() {
+                return Ok(None);
+            }
             let policy = self.policy();
             let source = self.speaker(snapshot);
             let scene = Scene {
@@ -85,9 +87,9 @@ impl Engine {
                 now: self.clock().now(),
             };
             let attrs = gateway_domain::resolve::attributes(&snapshot.assertions, &policy);
-            let same = attrs == stored.attrs;
             let mut change = compose::resolved(&scene, user, snapshot, &snapshot.assertions, attrs, Action::Sweep);
             change.audit.actor = "gateway".to_owned();
+            let same = change.write == Write::Keep;
             Ok((!same || !change.links.is_empty() || dated).then_some(change))
         };
         match self.commit_fresh(&ty, user, None, compute).await {

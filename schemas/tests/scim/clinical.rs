@@ -97,13 +97,13 @@ fn several_licences_have_no_flat_form() {
     let old = user(json!({"userName": "t12", CLINICAL: two}));
 
     assert!(patched(&old, json!([set("licenseNumber", "C")]), Dialect::Tolerant).is_err());
-    assert!(document(user_type(), "U", &old, doc(&old).meta)[CLINICAL].get("licenseNumber").is_none());
+    assert!(document(user_type(), "U", old.clone(), doc(&old).meta)[CLINICAL].get("licenseNumber").is_none());
 }
 
 #[test]
 fn flat_attributes_are_answered_on_request_and_can_be_filtered() {
     let given = user(json!({"userName": "t12", CLINICAL: full()}));
-    let answer = document(user_type(), "U", &given, doc(&given).meta);
+    let answer = document(user_type(), "U", given.clone(), doc(&given).meta);
     let asked =
         Projection::parse(Some(&format!("{CLINICAL}:facility1,{CLINICAL}:licenseNumber")), None, user_type()).unwrap();
     let pairs =

@@ -246,7 +246,7 @@ fn filters_and_projections_work_alike() {
 
         let mut secret = given.clone();
         secret.attrs.insert(subject.secret.into(), json!("s3cret"));
-        let whole = document(&subject.ty, "1", &secret, Subject::meta());
+        let whole = document(&subject.ty, "1", secret.clone(), Subject::meta());
         let part = Projection::parse(Some(&format!("{list}.value,{urn}:{attribute}")), None, &subject.ty)
             .unwrap()
             .apply(whole.clone(), &subject.ty);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 fn answer() -> Object {
     let mut given = user(full_user());
     given.attrs.insert("password".into(), json!("secret"));
-    let mut out = document(user_type(), "U-12", &given, doc(&given).meta);
+    let mut out = document(user_type(), "U-12", given.clone(), doc(&given).meta);
     out.insert("groups".into(), json!([{"value": "G-1", "display": "Nights"}]));
     out.insert(scim::SYNC_USER.into(), json!({"targets": [{"target": "directory", "state": "linked"}]}));
     out
@@ -24,7 +24,7 @@ fn names(value: &Value) -> Vec<&str> {
 fn a_document_names_its_schemas_its_id_and_its_meta() {
     let given = user(json!({"userName": "t12", scim::CLINICAL_USER: {"kind": "human"}}));
 
-    let out = document(user_type(), "U-12", &given, doc(&given).meta);
+    let out = document(user_type(), "U-12", given.clone(), doc(&given).meta);
 
     assert_eq!(
         Value::Object(out),

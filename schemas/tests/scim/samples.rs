@@ -98,7 +98,7 @@ fn entra_probe() {
 #[test]
 fn jumpcloud_test_user() {
     let old = created("jctest").resource;
-    let mut body = document(user_type(), "U", &old, crate::given::doc(&old).meta);
+    let mut body = document(user_type(), "U", old.clone(), crate::given::doc(&old).meta);
     body.insert("displayName".into(), json!("Testperson 17"));
 
     let replaced = read(Value::Object(body), user_type(), Dialect::Tolerant)
@@ -146,7 +146,8 @@ fn okta_put_user() {
         "externalId": "00i", "groups": [], "password": "S-1", "active": true});
 
     let old = read(body, user_type(), Dialect::Tolerant).unwrap().resource;
-    let answer = lookup.projection.apply(document(user_type(), "U", &old, crate::given::doc(&old).meta), user_type());
+    let answer =
+        lookup.projection.apply(document(user_type(), "U", old.clone(), crate::given::doc(&old).meta), user_type());
     let mut changed = answer.clone();
     changed["name"]["familyName"] = json!("Eighteen-Example");
     let put = read(Value::Object(changed), user_type(), Dialect::Tolerant)

@@ -326,3 +326,30 @@ async fn a_leaver_never_ends_enabled_however_the_creation_crosses() {
         assert_eq!((account.state, held(&account)), (AccountState::Disabled, Vec::<String>::new()));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_rules_give_is_read_back_and_never_taken_for_a_request() {
+    let stage = Stage::new().await;
+    let id = stage.hire(1, "Nurse").await;
+    let values = |saved: &gateway_engine::Saved, name: &str| -> Vec<String> {
+        let list = saved.view.resource.attrs.get(name).and_then(|list| list.as_array()).cloned().unwrap_or_default();
+        list.iter().map(|one| one["value"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let asks = json!([{ "op": "add", "path": "roles", "value": [{ "value": "emergency" }] }]);
+    let saved = stage.patch(&id, asks).await.unwrap();
+    assert_eq!(values(&saved, "roles"), ["emergency", "nurse"]);
+    assert_eq!(values(&saved, "entitlements"), ["ehr:security-class:RN", "ehr:security-class:ED"]);
+
+    // She is no nurse any more: what the rule gave goes, what was asked for stays.
+    let moved = json!([{ "op": "replace", "path": "title", "value": "Clerk" }]);
+    let saved = stage.patch(&id, moved).await.unwrap();
+    assert_eq!(values(&saved, "roles"), ["emergency"]);
+    stage.settled().await;
+    assert_eq!(held(&stage.account()), ["ED"]);
+
+    let taken = json!([{ "op": "remove", "path": "roles[value eq \"emergency\"]" }]);
+    let saved = stage.patch(&id, taken).await.unwrap();
+    assert_eq!((values(&saved, "roles"), values(&saved, "entitlements")), (vec![], vec![]));
+    stage.settled().await;
+    assert_eq!(held(&stage.account()), Vec::<String>::new());
+}

@@ -1,6 +1,6 @@
 //! A gateway without doors: an engine over a store on disk and one target in memory.
 
-use connector_layers::{LayerConfig, Metrics, wrap};
+use connector_layers::{BreakerConfig, LayerConfig, Metrics, wrap};
 use connector_spi::Record;
 use connector_testkit::host::TestHost;
 use connector_testkit::memory::Memory;
@@ -240,7 +240,10 @@ async fn open(folder: &TempDir, config: &PolicyConfig, ehr: &Memory, clock: &Arc
         store = Sqlite::open(&path, Arc::clone(&clock), gateway_store::sqlite::Options::default());
     }
     let policy = Policy::compile(config, &types).unwrap();
-    let layered = wrap(ehr.connector(), "ehr", "memory", LayerConfig::default(), Metrics::default());
+    // The breaker counts in real seconds, which nobody here waits for.
+    let breaker = BreakerConfig { open: 1, ..BreakerConfig::default() };
+    let layers = LayerConfig { breaker, ..LayerConfig::default() };
+    let layered = wrap(ehr.connector(), "ehr", "memory", layers, Metrics::default());
     let target =
         Target::new(TargetId::new("ehr"), "ehr", "memory", layered, TestHost::new(), Duration::from_secs(2), false);
     let parts =

@@ -79,7 +79,7 @@ impl Frame<'_> {
             location: &self.location(ty, id),
             version: &etag(stored.version),
         };
-        let document = scim::document(ty, id, &Resource { attrs }, meta);
+        let document = scim::document(ty, id, Resource { attrs }, meta);
         self.source.aliases.reverse(projection.apply(document, ty))
     }
 
