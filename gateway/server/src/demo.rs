@@ -1,24 +1,20 @@
 //! `chartgate demo`: a whole hospital in one process, with a verdict.
 //!
 //! A workforce that was made for the purpose is pushed over HTTP as identity providers push it, into a gateway that is
-//! configured like a real one, with a simulated EHR and a small directory as its targets. Then a client of its own reads both
-//! targets over their own protocols and compares them with what the workforce says, not with what the gateway believes.
+//! configured like a real one, with simulated clinical systems and a small directory as its targets. Then a client of its own
+//! reads every target over its own protocol and compares it with what the workforce says, not with what the gateway believes.
 
 mod changes;
 mod push;
-mod read;
+mod scenes;
 mod show;
-mod truth;
 
 pub use changes::Changes;
-pub use read::Outcome;
-pub use truth::{Account, Accounts};
+pub use scenes::{Account, Accounts, Scene};
 
 use crate::config;
 use crate::kinds::Kinds;
 use crate::wire::Gateway;
-use fixtures::directory::{self, Directory};
-use fixtures::ehr_rest::{self, EhrRest};
 use fixtures::workforce::Workforce;
 use indicatif::ProgressBar;
 use push::Providers;
@@ -30,6 +26,9 @@ use tempfile::TempDir;
 const SEED: u64 = 20_261_122;
 /// The longest wait for the targets.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Anything that goes wrong on the way; the demo only prints it.
+pub type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// How the demo runs.
 #[derive(Debug, Clone)]
@@ -53,8 +52,7 @@ impl Default for Options {
 /// A hospital that runs.
 pub struct Demo {
     gateway: Gateway,
-    directory: Directory,
-    ehr: EhrRest,
+    scenes: Vec<Box<dyn Scene>>,
     workforce: Workforce,
     providers: Providers,
     people: usize,
@@ -83,8 +81,8 @@ pub struct Verdict {
 /// # Errors
 /// When something does not start, or a target cannot be read.
 pub async fn run(options: Options) -> Outcome<bool> {
-    show::title(&options);
     let mut demo = Demo::start(&options).await?;
+    show::title(&options, &demo.scenes);
     let before = demo.read().await?;
     let bars = show::Bars::new();
     demo.push_joiners(&bars.step("joiners pushed", options.people)).await?;
@@ -95,15 +93,15 @@ pub async fn run(options: Options) -> Outcome<bool> {
     let verdicts = demo.verdicts(&[before, middle]).await?;
     let right = show::verdict(&verdicts);
     if !options.exit {
-        show::serving(&demo.gateway.url(), &demo.directory.url(), &demo.ehr.base_url());
+        show::serving(&demo.gateway.url(), &demo.scenes);
         tokio::signal::ctrl_c().await?;
     }
     demo.stop().await;
     Ok(right)
 }
 
-/// Both targets as read at one moment.
-pub type Reading = [Accounts; 2];
+/// All targets as read at one moment, in the order of the scenes.
+pub type Reading = Vec<Accounts>;
 
 impl Demo {
     /// Starts the targets and the gateway; nobody has been pushed yet.
@@ -112,16 +110,14 @@ impl Demo {
     /// When something does not start.
     pub async fn start(options: &Options) -> Outcome<Demo> {
         let folder = TempDir::with_prefix("chartgate-demo-")?;
-        let directory = Directory::start(directory::Options::default()).await?;
-        let ehr = EhrRest::start(ehr_rest::Options { rate_limit: None, maintenance: false, ..Default::default() })?;
+        let scenes = scenes::start().await?;
         let here = folder.path().display().to_string();
-        fs::write(folder.path().join("directory.secret"), SECRET)?;
-        fs::write(folder.path().join("ehr.secret"), SECRET)?;
-        let text = include_str!("demo/demo.toml")
-            .replace("@LISTEN@", &options.listen)
-            .replace("@DIR@", &here)
-            .replace("@DIRECTORY@", &directory.url())
-            .replace("@EHR@", &ehr.base_url());
+        fs::write(folder.path().join("secret"), scenes::SECRET)?;
+        let mut text =
+            include_str!("demo/demo.toml").replace("@LISTEN@", &options.listen).replace("@DIR@", &here);
+        for (mark, setting) in scenes.iter().flat_map(|scene| scene.settings()) {
+            text = text.replace(mark, &setting);
+        }
         let file = folder.path().join("chartgate.toml");
         fs::write(&file, text)?;
         let kinds = Kinds::built_in();
@@ -134,19 +130,13 @@ impl Demo {
         let providers = Providers::new(&gateway.url(), entra, okta)?;
         let workforce = Workforce::made(SEED, options.people);
         let (people, movements) = (workforce.people.len(), options.movements);
-        Ok(Demo { gateway, directory, ehr, workforce, providers, people, movements, _folder: folder })
+        Ok(Demo { gateway, scenes, workforce, providers, people, movements, _folder: folder })
     }
 
-    /// The directory, for whoever wants to look or to meddle.
+    /// The targets, for whoever wants to look or to meddle.
     #[must_use]
-    pub fn directory(&self) -> &Directory {
-        &self.directory
-    }
-
-    /// The EHR, likewise.
-    #[must_use]
-    pub fn ehr(&self) -> &EhrRest {
-        &self.ehr
+    pub fn scenes(&self) -> &[Box<dyn Scene>] {
+        &self.scenes
     }
 
     /// Pushes everybody who works there at the start, and their groups.
@@ -195,14 +185,16 @@ impl Demo {
         tokio::time::timeout(PATIENCE, wait).await.map_err(|_| "the targets were not reached in two minutes")?
     }
 
-    /// Reads both targets over their own protocols.
+    /// Reads every target over its own protocol.
     ///
     /// # Errors
     /// When one does not answer.
     pub async fn read(&self) -> Outcome<Reading> {
-        let directory = read::directory(&self.directory.url(), SECRET).await?;
-        let ehr = read::ehr(&self.ehr.base_url(), SECRET).await?;
-        Ok([directory, ehr])
+        let mut reading = Reading::new();
+        for scene in &self.scenes {
+            reading.push(scene.read().await.map_err(|error| format!("{}: {error}", scene.name()))?);
+        }
+        Ok(reading)
     }
 
     /// Reads the targets once more and holds them against the workforce.
@@ -211,12 +203,10 @@ impl Demo {
     /// When one does not answer.
     pub async fn verdicts(&self, before: &[Reading]) -> Outcome<Vec<Verdict>> {
         let now = self.read().await?;
-        let wanted = [truth::directory(&self.workforce), truth::ehr(&self.workforce)];
         let reports = self.gateway.engine().status().await?;
         let mut verdicts = Vec::new();
-        for (place, (target, (held, wanted))) in
-            ["directory", "ehr"].into_iter().zip(now.iter().zip(&wanted)).enumerate()
-        {
+        for (place, (scene, held)) in self.scenes.iter().zip(&now).enumerate() {
+            let target = scene.name();
             let story: Vec<&Accounts> =
                 before.iter().filter_map(|reading| reading.get(place)).chain(std::iter::once(held)).collect();
             let links = reports.iter().find(|report| report.name == target).map(|report| &report.links);
@@ -225,7 +215,7 @@ impl Demo {
                 changes: Changes::of(&story),
                 pending: links.map_or(0, |links| links.due),
                 refused: links.map_or(0, |links| links.parked.values().sum::<u64>() + links.disputed),
-                differs: differences(held, wanted),
+                differs: differences(held, &scene.wanted(&self.workforce)),
             });
         }
         Ok(verdicts)
@@ -234,13 +224,11 @@ impl Demo {
     /// Ends everything in order.
     pub async fn stop(self) {
         self.gateway.stop().await;
-        self.directory.stop().await;
-        self.ehr.stop().await;
+        for scene in self.scenes {
+            scene.stop().await;
+        }
     }
 }
-
-/// The password of both simulators: they listen on this machine only and hold nobody's data.
-const SECRET: &str = "test-only";
 
 /// Employee numbers whose accounts are not the same on both sides.
 fn differences(held: &Accounts, wanted: &Accounts) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! What happened to a target's accounts between one reading and the next.
 
-use super::truth::{Account, Accounts};
+use super::scenes::{Account, Accounts};
 
 /// Counts over all readings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The hospital's identity providers: who pushes whom, in whose shape.
 
-use super::read::Outcome;
+use super::Outcome;
 use fixtures::traffic::{self, Flavour, Push};
 use fixtures::workforce::{Movement, Person, Workforce};
 use indicatif::ProgressBar;

@@ -1,17 +1,18 @@
 //! What the demo prints.
 
-use super::{Options, Verdict};
+use super::{Options, Scene, Verdict};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, Table};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// The first lines.
-pub fn title(options: &Options) {
+pub fn title(options: &Options, scenes: &[Box<dyn Scene>]) {
     println!(
         "Chartgate demo: {} invented people, then {} joiners, movers and leavers.",
         options.people, options.movements
     );
-    println!("Pushed as Entra ID (both flavours) and Okta push them; targets: a directory (LDAP) and an EHR (REST).\n");
+    let targets: Vec<&str> = scenes.iter().map(|scene| scene.what()).collect();
+    println!("Pushed as Entra ID (both flavours) and Okta push them.\nTargets: {}.\n", targets.join(", "));
 }
 
 /// Progress, one line a step.
@@ -91,8 +92,9 @@ pub fn verdict(verdicts: &[Verdict]) -> bool {
 }
 
 /// Where it goes on.
-pub fn serving(scim: &str, directory: &str, ehr: &str) {
-    println!(
-        "\nStill serving until Ctrl-C:\n  SCIM       {scim}\n  directory  {directory}\n  EHR        {ehr}/sim/state"
-    );
+pub fn serving(scim: &str, scenes: &[Box<dyn Scene>]) {
+    println!("\nStill serving until Ctrl-C:\n  {:12} {scim}", "SCIM");
+    for scene in scenes {
+        println!("  {:12} {}", scene.name(), scene.place());
+    }
 }
