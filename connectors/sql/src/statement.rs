@@ -277,9 +277,7 @@ mod tests {
 
     #[test]
     fn only_statements_that_ask_write_or_call_are_taken() {
-        for other in
-            ["DROP TABLE t", "SET x = 1", "COMMIT", "GRANT ALL ON t TO u", "MERGE INTO t", "", "  ", "(SELECT 1)"]
-        {
+        for other in ["DROP TABLE t", "SET x = 1", "COMMIT", "GRANT ALL ON t TO u", "MERGE INTO t", "", "  "] {
             assert!(parse(other).is_err(), "{other}");
         }
         assert_eq!(parse("select 1").unwrap().verb, Verb::Asks);

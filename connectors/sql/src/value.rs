@@ -39,7 +39,7 @@ impl Shape<'_> {
     pub(crate) fn instant(form: Form) -> Self {
         Self { ty: ValueType::Timestamp, form, flag: None }
     }
-    /// A plain value of this type.
+    #[cfg(test)]
     pub(crate) fn plain(ty: ValueType) -> Self {
         Self { ty, form: Form::Plain, flag: None }
     }

@@ -14,30 +14,28 @@ use fixtures::{
 };
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
-use support::{Ward, group, menu};
+use support::{COMMIT_MARIADB, COMMIT_POSTGRES, Ward, group, menu};
 
 /// What a server says, in its own protocol, in place of letting a client in.
 struct Words {
     unavailable: Mischief,
     refused: Mischief,
     cut: Mischief,
-    html: Mischief,
+    lost: Mischief,
 }
-
-const HTML: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\n\r\n<!doctype html><title>Sign in</title>";
 
 const POSTGRES: Words = Words {
     unavailable: Mischief::Answer(b"E\0\0\0\x1eSFATAL\0VFATAL\0C57P03\0Mno\0\0"),
     refused: Mischief::Answer(b"E\0\0\0\x1eSFATAL\0VFATAL\0C28P01\0Mno\0\0"),
     cut: Mischief::Answer(b""),
-    html: Mischief::Answer(HTML),
+    lost: Mischief::LoseReplyTo(COMMIT_POSTGRES),
 };
 
 const MARIADB: Words = Words {
     unavailable: Mischief::Greet(b"\x0b\0\0\0\xff\x1d\x04#08S01no"),
     refused: Mischief::Greet(b"\x0b\0\0\0\xff\x15\x04#28000no"),
     cut: Mischief::Greet(b""),
-    html: Mischief::Greet(HTML),
+    lost: Mischief::LoseReplyTo(COMMIT_MARIADB),
 };
 
 /// The proxy that does harm, in the words of the kit.
@@ -48,9 +46,10 @@ struct Harm {
 
 #[async_trait]
 impl FaultProxy for Harm {
-    /// A database has no way to ask for fewer calls after so many seconds, and no page that says it is cut.
+    /// A database has no way to ask for fewer calls after so many seconds, no page that says it is cut, and a web page in its
+    /// place is no greeting: it reads like a connection that never came about.
     fn supports(&self, fault: Fault) -> bool {
-        !matches!(fault, Fault::Throttled { .. } | Fault::TruncatedPage)
+        !matches!(fault, Fault::Throttled { .. } | Fault::TruncatedPage | Fault::Html)
     }
 
     async fn set(&self, fault: Fault) {
@@ -58,10 +57,9 @@ impl FaultProxy for Harm {
             Fault::Unavailable => self.words.unavailable,
             Fault::Unauthorized => self.words.refused,
             Fault::ResetBeforeSend => self.words.cut,
-            Fault::ResetAfterSend => Mischief::LoseReplyTo(b"COMMIT"),
+            Fault::ResetAfterSend => self.words.lost,
             Fault::SlowBody => Mischief::Swallow,
-            Fault::Html => self.words.html,
-            Fault::Off | Fault::Throttled { .. } | Fault::TruncatedPage => Mischief::None,
+            Fault::Off | Fault::Throttled { .. } | Fault::TruncatedPage | Fault::Html => Mischief::None,
         });
     }
 }

@@ -22,6 +22,10 @@ use std::{
 use tempfile::TempDir;
 use tokio::time::Instant;
 
+/// The commit as it travels: one word of a message, and not the one in READ COMMITTED.
+pub const COMMIT_POSTGRES: &[u8] = b"COMMIT\0";
+pub const COMMIT_MARIADB: &[u8] = b"\x03COMMIT";
+
 /// A gateway with one secret; keeps every event.
 pub struct Gateway {
     pub events: Mutex<Vec<String>>,
