@@ -69,8 +69,25 @@ const SQL: &[&str] = &[
     "update.partial_failure_reported_per_part",
     "update.stale_version_detected",
     "entitlement.scope_is_distinct",
+    "entitlement.catalogue_has_every_one_seen",
+    "find.case_rule_matches_schema",
     "list.stable_under_inserts",
     "list.cursor_survives_restart",
+    "sync.sees_create_update_delete",
+    "effect.closed_account_cannot_log_in",
+    "effect.revoke_without_sessions_is_ok",
+];
+
+/// What a file on the same machine has not: a login, and a network that fails.
+const NETWORKED: &[&str] = &[
+    "config.literal_secret_rejected",
+    "check.wrong_secret_is_auth",
+    "create.lost_response_then_retry_makes_one_account",
+    "fault.503_is_transient",
+    "fault.reset_before_send_is_effect_none",
+    "fault.reset_after_send_is_effect_maybe",
+    "fault.slow_body_hits_deadline",
+    "error.message_has_no_secret",
 ];
 
 /// SCIM servers.
@@ -79,19 +96,22 @@ const SCIM: &[&str] = &["delete.absent_is_ok", "update.patch_add_remove_one_call
 /// Plugin processes.
 const PLUGIN: &[&str] = &["handshake.version_negotiation", "handshake.unknown_fields_ignored"];
 
-/// The checks that a connector of this kind must pass. An unknown kind is an integrator's own: the general ones.
+/// The checks that a connector of this kind must pass. An unknown kind is an integrator's own: the general ones. `sql-embedded`
+/// is the SQL connector over a file: without those that need a login or a network.
 #[must_use]
 pub fn required(kind: &str) -> Vec<&'static str> {
     let own: &[&[&str]] = match kind {
         "ldap" => &[LDAP],
-        "sql" => &[SQL],
+        "sql" | "sql-embedded" => &[SQL],
         "rest" | "soap" => &[HTTP],
         "scim" => &[HTTP, SCIM],
         "plugin" => &[PLUGIN],
         "memory" => return crate::names(),
         _ => &[],
     };
-    EVERY.iter().chain(own.iter().copied().flatten()).copied().collect()
+    let networked = kind != "sql-embedded";
+    let all = EVERY.iter().chain(own.iter().copied().flatten()).copied();
+    all.filter(|check| networked || !NETWORKED.contains(check)).collect()
 }
 
 /// The required checks that did not pass, each with the reason.
@@ -127,7 +147,7 @@ mod tests {
     #[test]
     fn every_required_check_exists() {
         let names = crate::names();
-        for kind in ["ldap", "sql", "rest", "soap", "scim", "plugin", "memory", "an integrator's own"] {
+        for kind in ["ldap", "sql", "sql-embedded", "rest", "soap", "scim", "plugin", "memory", "an integrator's own"] {
             for check in required(kind) {
                 assert!(names.contains(&check), "{kind}: {check}");
             }

@@ -1,0 +1,163 @@
+//! The conformance kit over the SQL connector and the shipped profile, on SQLite, PostgreSQL and MariaDB.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod support;
+
+use async_trait::async_trait;
+use connector_spi::{Erase, Kind};
+use connector_sql::Sql;
+use connector_testkit::{Fault, FaultProxy, Fixture, StateProbe, Subject, assert_required, run};
+use fixtures::{
+    ehr_sql::EhrSql,
+    proxy::{Mischief, Proxy},
+    servers::PASSWORD,
+};
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+use support::{COMMIT_MARIADB, COMMIT_POSTGRES, Ward, group, menu};
+
+/// What a server says, in its own protocol, in place of letting a client in.
+struct Words {
+    unavailable: Mischief,
+    refused: Mischief,
+    cut: Mischief,
+    lost: Mischief,
+}
+
+const POSTGRES: Words = Words {
+    unavailable: Mischief::Answer(b"E\0\0\0\x1eSFATAL\0VFATAL\0C57P03\0Mno\0\0"),
+    refused: Mischief::Answer(b"E\0\0\0\x1eSFATAL\0VFATAL\0C28P01\0Mno\0\0"),
+    cut: Mischief::Answer(b""),
+    lost: Mischief::LoseReplyTo(COMMIT_POSTGRES),
+};
+
+const MARIADB: Words = Words {
+    unavailable: Mischief::Greet(b"\x0b\0\0\0\xff\x1d\x04#08S01no"),
+    refused: Mischief::Greet(b"\x0b\0\0\0\xff\x15\x04#28000no"),
+    cut: Mischief::Greet(b""),
+    lost: Mischief::LoseReplyTo(COMMIT_MARIADB),
+};
+
+/// The proxy that does harm, in the words of the kit.
+struct Harm {
+    proxy: Arc<Proxy>,
+    words: Words,
+}
+
+#[async_trait]
+impl FaultProxy for Harm {
+    /// A database has no way to ask for fewer calls after so many seconds, no page that says it is cut, and a web page in its
+    /// place is no greeting: it reads like a connection that never came about.
+    fn supports(&self, fault: Fault) -> bool {
+        !matches!(fault, Fault::Throttled { .. } | Fault::TruncatedPage | Fault::Html)
+    }
+
+    async fn set(&self, fault: Fault) {
+        self.proxy.set(match fault {
+            Fault::Unavailable => self.words.unavailable,
+            Fault::Unauthorized => self.words.refused,
+            Fault::ResetBeforeSend => self.words.cut,
+            Fault::ResetAfterSend => self.words.lost,
+            Fault::SlowBody => Mischief::Swallow,
+            Fault::Off | Fault::Throttled { .. } | Fault::TruncatedPage | Fault::Html => Mischief::None,
+        });
+    }
+}
+
+/// A look at the tables.
+struct Look(EhrSql);
+
+#[async_trait]
+impl StateProbe for Look {
+    async fn state(&self) -> String {
+        self.0.state().await.unwrap().to_string()
+    }
+
+    async fn seed(&self, kind: &Kind, count: u32) -> bool {
+        if kind.as_str() != "account" {
+            return false;
+        }
+        for block in 0..count.div_ceil(500) {
+            let rows: Vec<String> = (block * 500..((block + 1) * 500).min(count))
+                .map(|n| {
+                    format!("('S{n:08}', 'Example', 'Seeded', 'S{n}', '2026-07-01', 'SEED', '2026-07-01 00:00:00')")
+                })
+                .collect();
+            let columns = "user_mnemonic, last_name, first_name, employee_no, begin_date, changed_by, changed_at";
+            self.0.run(&format!("INSERT INTO user_dict ({columns}) VALUES {}", rows.join(", "))).await.unwrap();
+        }
+        true
+    }
+}
+
+fn fixture() -> Fixture {
+    let at = |text: &str| json!({ "at": text });
+    let unknown = menu("NO.SUCH", "EAST");
+    let values: Json = json!({
+        "account": {
+            "kind": "account", "text": "email", "absent": "9{n}",
+            "attrs": {
+                "mnemonic": ["K{n}"], "givenName": ["Testperson {n}"], "familyName": ["Example"], "email": ["t{n}@hosp.example"],
+                "employeeNumber": ["e{n}"], "userKind": ["P"], "provider": ["KITPROVIDER"], "authSource": ["LDAP"],
+                "beginDate": [at("2026-07-01T04:00:00Z")], "endDate": [at("2029-07-01T04:00:00Z")],
+            },
+        },
+        "other": {
+            "kind": "provider", "text": "familyName", "absent": "P{n}",
+            "attrs": {
+                "providerMnemonic": ["P{n}"], "npi": ["19{n}"], "familyName": ["Example"], "givenName": ["Testperson {n}"],
+                "providerType": ["PHYSICIAN"],
+            },
+        },
+        "entitlements": [menu("NUR.VIEW", "EAST"), menu("NUR.FLOOR", "EAST"), group("CSRX")],
+        "scoped": [menu("NUR.VIEW", "EAST"), menu("NUR.VIEW", "WEST")],
+        "unknown_entitlement": unknown,
+        "expired_token": "none of ours",
+    });
+    serde_json::from_value(values).unwrap()
+}
+
+async fn keeps_the_contract(ward: Ward, words: Option<Words>) {
+    // given the tables in a database, behind a proxy where there is a network, and a provider for accounts to point at
+    let columns = "provider_mnemonic, last_name, first_name, provider_type";
+    let values = "'KITPROVIDER', 'Example', 'Testperson', 'PHYSICIAN'";
+    ward.ehr.run(&format!("INSERT INTO provider_dict ({columns}) VALUES ({values})")).await.unwrap();
+    let mut subject = Subject::new(Arc::new(Erase::<Sql>::new()), ward.config(json!({})), fixture());
+    subject.probe = Some(Arc::new(Look(ward.ehr.clone())));
+    let kind = match (words, &ward.proxy) {
+        (Some(words), Some(proxy)) => {
+            subject.wrong_host = Some(ward.config(json!({"database": {"port": 1}})));
+            subject.secrets = [("WARD".to_owned(), PASSWORD.to_owned())].into();
+            subject.faults = Some(Arc::new(Harm { proxy: proxy.clone(), words }));
+            "sql"
+        }
+        _ => {
+            subject.wrong_host = Some(ward.config(json!({"database": {"path": "/nonexistent/ward.db"}})));
+            "sql-embedded"
+        }
+    };
+
+    // when the kit runs
+    let report = run(&subject).await;
+
+    // then everything that an SQL connector must do is done
+    println!("{report}");
+    assert_required(kind, &report);
+}
+
+#[tokio::test]
+async fn the_connector_keeps_the_contract_over_sqlite() {
+    keeps_the_contract(Ward::sqlite().await, None).await;
+}
+
+#[tokio::test]
+async fn the_connector_keeps_the_contract_over_postgresql() {
+    let Some(ward) = Ward::postgres().await else { return };
+    keeps_the_contract(ward, Some(POSTGRES)).await;
+}
+
+#[tokio::test]
+async fn the_connector_keeps_the_contract_over_mariadb() {
+    let Some(ward) = Ward::mariadb().await else { return };
+    keeps_the_contract(ward, Some(MARIADB)).await;
+}

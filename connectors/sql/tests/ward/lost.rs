@@ -1,0 +1,114 @@
+//! The answer to a commit is lost: the work is done, and nobody knows. A hundred times for every operation that writes.
+
+use crate::support::{COMMIT_MARIADB, COMMIT_POSTGRES, Stage, Ward, account, give, group, menu, set, state, take};
+use connector_spi::{AccountState, Change, Class, ConnError, Effect, NativeId};
+use fixtures::proxy::Mischief;
+
+const CUTS: u32 = 100;
+
+struct Lost {
+    stage: Stage,
+    commit: &'static [u8],
+}
+
+impl Lost {
+    fn cut(&self, on: bool) {
+        let mischief = if on { Mischief::LoseReplyTo(self.commit) } else { Mischief::None };
+        self.stage.ward.proxy.as_ref().unwrap().set(mischief);
+    }
+
+    fn unknown(error: &ConnError) {
+        assert_eq!((error.class, error.effect), (Class::Timeout, Effect::Maybe), "{error}");
+    }
+
+    /// A create whose answer is lost, then what the gateway does: it looks, and adopts what it finds.
+    async fn creates(&self) {
+        for number in 0..CUTS {
+            self.cut(true);
+            let lost = self.stage.create(number, &[menu("NUR.VIEW", "EAST")]).await.unwrap_err();
+            self.cut(false);
+            Self::unknown(&lost);
+            let found = self.stage.find(number).await;
+            assert_eq!(found.len(), 1, "{number}");
+            // Who sends it again without looking is told what stands there, and makes no second one.
+            let again = self.stage.create(number, &[]).await.unwrap_err();
+            assert_eq!((again.class, again.existing), (Class::AlreadyExists, Some(found[0].id.clone())));
+            assert_eq!(found[0].entitlements.as_ref().unwrap().len(), 1);
+        }
+        let all = self.stage.ehr().state().await.unwrap();
+        assert_eq!(all["user_dict"].as_array().unwrap().len(), usize::try_from(CUTS).unwrap());
+    }
+
+    /// A change whose answer is lost, then the same change again: it is there once, and nothing is told as failed.
+    async fn changes(&self, id: &NativeId, name: &str, changes: [Change; 2]) {
+        for cut in 0..CUTS {
+            let change = changes[usize::try_from(cut % 2).unwrap()].clone();
+            self.cut(true);
+            let lost = self.stage.change(id, change.clone()).await.expect_err(name);
+            self.cut(false);
+            Self::unknown(&lost);
+            let done = self.stage.read(id).await;
+            let again = self.stage.change(id, change).await.unwrap();
+            assert_eq!(again.failed, [], "{name}");
+            let after = self.stage.read(id).await;
+            assert_eq!(
+                (&done.attrs, done.state, &done.entitlements),
+                (&after.attrs, after.state, &after.entitlements),
+                "{name}"
+            );
+        }
+    }
+
+    async fn every_operation(&self) {
+        self.creates().await;
+        let id = self.stage.find(0).await[0].id.clone();
+        self.changes(&id, "attributes", [set("email", "a@hosp.example"), set("email", "b@hosp.example")]).await;
+        self.changes(&id, "a menu", [give(vec![menu("ED.BOARD", "WEST")]), take(vec![menu("ED.BOARD", "WEST")])]).await;
+        self.changes(&id, "a group", [give(vec![group("CSRX")]), take(vec![group("CSRX")])]).await;
+        self.changes(&id, "the state", [state(AccountState::Disabled), state(AccountState::Enabled)]).await;
+        self.changes(&id, "a block", [state(AccountState::Blocked), state(AccountState::Enabled)]).await;
+        let mnemonic = self.stage.read(&id).await.attrs["mnemonic"][0].to_string();
+        let effect = self.stage.target.effect().unwrap();
+        for _ in 0..CUTS {
+            let session = self.stage.ehr().login(&mnemonic, "2026-11-22").await.unwrap().unwrap();
+            self.cut(true);
+            let lost = effect.revoke_sessions(&self.stage.cx("r"), &account(), &id).await.unwrap_err();
+            self.cut(false);
+            Self::unknown(&lost);
+            assert!(!self.stage.ehr().session_works(&session).await.unwrap());
+            effect.revoke_sessions(&self.stage.cx("r"), &account(), &id).await.unwrap();
+        }
+        assert_eq!(self.stage.ehr().count("SELECT COUNT(*) FROM user_dict").await.unwrap(), i64::from(CUTS));
+        assert_eq!(self.stage.ehr().count("SELECT COUNT(*) FROM user_menu").await.unwrap(), i64::from(CUTS) + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_leaves_no_double_and_no_false_failure_in_postgresql() {
+    let Some(ward) = Ward::postgres().await else { return };
+    let lost = Lost { stage: ward.stage().await, commit: COMMIT_POSTGRES };
+    lost.every_operation().await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_leaves_no_double_and_no_false_failure_in_mariadb() {
+    let Some(ward) = Ward::mariadb().await else { return };
+    let lost = Lost { stage: ward.stage().await, commit: COMMIT_MARIADB };
+    lost.every_operation().await;
+}
+
+#[tokio::test]
+async fn a_connection_lost_before_the_commit_changed_nothing() {
+    let Some(ward) = Ward::postgres().await else { return };
+    let stage = ward.stage().await;
+    let before = stage.ehr().state().await.unwrap();
+    stage.ward.proxy.as_ref().unwrap().set(Mischief::LoseReplyTo(b"INSERT INTO user_dict"));
+
+    let error = stage.create(1, &[]).await.unwrap_err();
+
+    assert_eq!((error.class, error.effect), (Class::Transient, Effect::None));
+    stage.ward.proxy.as_ref().unwrap().set(Mischief::None);
+    assert_eq!(stage.ehr().state().await.unwrap(), before);
+    let made = stage.create(1, &[]).await.unwrap();
+    assert_eq!(stage.find(1).await[0].id, made.id);
+}

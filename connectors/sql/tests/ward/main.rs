@@ -1,0 +1,11 @@
+//! The shipped profile over real databases: what the tables hold afterwards, and what the system makes of them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod accounts;
+mod after;
+mod endings;
+mod hostile;
+mod lost;
+mod settings;
+#[path = "../support/mod.rs"]
+mod support;
