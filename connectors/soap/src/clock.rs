@@ -3,20 +3,24 @@
 //! A gateway whose clock is wrong is then no reason for a refusal.
 
 use connector_spi::HttpResponse;
-use jiff::{Timestamp, fmt::rfc2822};
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
+
+/// Seconds that the believed and the told time may lie apart: a `Date` has no fractions, and answers take a while.
+const APART: SignedDuration = SignedDuration::from_secs(30);
 
 /// What the target's clock shows, as far as it is known.
 #[derive(Debug, Default)]
 pub(crate) struct TargetTime(Mutex<Option<(Timestamp, Instant)>>);
 
 impl TargetTime {
-    /// Takes the time from an answer.
-    pub(crate) fn learn(&self, response: &HttpResponse) {
-        if let Some(shown) = told(response) {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((shown, Instant::now()));
-        }
+    /// Takes the time from an answer. True when it is another than was believed: the target's clock was set.
+    pub(crate) fn learn(&self, response: &HttpResponse) -> bool {
+        let Some(shown) = told(response) else { return false };
+        let believed = self.now();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((shown, Instant::now()));
+        believed.is_some_and(|believed| shown.duration_since(believed).abs() > APART)
     }
 
     /// The time now; `None` until an answer has told it.
@@ -39,9 +43,16 @@ mod tests {
     fn the_time_is_the_target_s_and_goes_on() {
         let time = TargetTime::default();
         assert_eq!(time.now(), None);
-        let date = ("date".to_owned(), "Wed, 01 Jul 2026 04:00:00 GMT".to_owned());
-        time.learn(&HttpResponse { status: 405, headers: vec![date], body: Vec::new() });
+        let answer = |date: &str| HttpResponse {
+            status: 405,
+            headers: vec![("date".to_owned(), date.to_owned())],
+            body: Vec::new(),
+        };
+        assert!(!time.learn(&answer("Wed, 01 Jul 2026 03:59:58 GMT")));
+        assert!(!time.learn(&answer("Wed, 01 Jul 2026 04:00:00 GMT")));
         let now = time.now().unwrap();
         assert_eq!(now.strftime("%F %H:%M").to_string(), "2026-07-01 04:00");
+        assert!(time.learn(&answer("Thu, 02 Jul 2026 04:00:00 GMT")), "somebody set it");
+        assert!(!time.learn(&answer("soon")));
     }
 }

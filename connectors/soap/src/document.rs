@@ -16,6 +16,9 @@ const ELEMENTS: usize = 400_000;
 /// Most attributes of an element.
 const ATTRIBUTES: usize = 64;
 
+/// Longest declaration of XML in octets.
+const DECLARATION: usize = 200;
+
 const INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
 /// An element. Texts between child elements are not kept apart: no target of this sort writes mixed content.
@@ -94,12 +97,23 @@ impl Element {
 pub(crate) fn parse(octets: &[u8]) -> Result<Element, Unreadable> {
     match std::str::from_utf8(octets) {
         Ok(text) => read(text.strip_prefix('\u{feff}').unwrap_or(text)),
-        Err(_) => {
-            let mut text = String::new();
-            DecodingReader::new(octets).read_to_string(&mut text).map_err(|_| Unreadable::Malformed)?;
-            read(&text)
-        }
+        Err(_) => read(&decoded(octets).ok_or(Unreadable::Malformed)?),
     }
+}
+
+/// The text of a document in another encoding than UTF-8: by its byte order mark, or as its declaration says.
+fn decoded(octets: &[u8]) -> Option<String> {
+    let mut reader = DecodingReader::new(octets);
+    let end = octets.iter().take(DECLARATION).position(|octet| *octet == b'>');
+    let head = end.and_then(|end| octets.get(..=end)).and_then(|head| std::str::from_utf8(head).ok());
+    if let Some(Ok(Event::Decl(declaration))) = head.map(|head| NsReader::from_str(head).read_event())
+        && let Some(encoding) = declaration.encoder()
+    {
+        reader.set_encoding(encoding);
+    }
+    let mut text = String::new();
+    reader.read_to_string(&mut text).ok()?;
+    Some(text)
 }
 
 fn read(text: &str) -> Result<Element, Unreadable> {
@@ -262,6 +276,8 @@ mod tests {
     fn an_encoding_that_is_declared_is_obeyed() {
         let latin = b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xfc</a>";
         assert_eq!(parse(latin).unwrap().text, "\u{fc}");
+        let wide: Vec<u8> = "\u{feff}<a>\u{fc}</a>".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(parse(&wide).unwrap().text, "\u{fc}");
         assert_eq!(parse("\u{feff}<a>\u{fc}</a>".as_bytes()).unwrap().text, "\u{fc}");
     }
 }

@@ -36,6 +36,14 @@ pub(crate) struct Answer {
     pub(crate) date: Option<Timestamp>,
 }
 
+/// A request that was sent.
+struct Once {
+    outcome: Result<Answer>,
+    /// What it was proved with, where that was a UsernameToken.
+    password: Option<Secret>,
+    clock_was_set: bool,
+}
+
 impl Exchange<'_> {
     /// Sends a request that writes; `None` in a dry run, which says what it would have sent.
     ///
@@ -68,27 +76,26 @@ impl Exchange<'_> {
         let service = self.services.get(&request.config.service);
         let service = service.ok_or_else(|| ConnError::config("a request names a service that there is not"))?;
         let body = request.template.fill(filling)?;
-        let sent = texts(&body);
-        let (outcome, used) = self.once(service, request, body.clone(), &sent).await?;
-        match (outcome, used) {
-            // Nothing was done, so after a rotation of the secret the request may go once more.
-            (Err(error), Some(refused)) if error.class == Class::Auth && service.renewed(&refused).await? => {
-                self.once(service, request, body, &sent).await?.0
+        let sent = filling.personal();
+        let first = self.once(service, request, body.clone(), &sent).await?;
+        match (first.outcome, first.password) {
+            // Nothing was done: after a rotation of the secret, or when the target's clock was set and the token came out of
+            // another time, the request may go once more.
+            (Err(error), Some(refused)) if error.class == Class::Auth => {
+                if service.renewed(&refused).await? || first.clock_was_set {
+                    self.once(service, request, body, &sent).await?.outcome
+                } else {
+                    Err(error)
+                }
             }
             (outcome, _) => outcome,
         }
     }
 
-    /// The outer result is that of the way there; the inner one the target's own.
-    async fn once(
-        &self,
-        service: &Service,
-        request: &Request,
-        body: Element,
-        sent: &[String],
-    ) -> Result<(Result<Answer>, Option<Secret>)> {
+    /// The outer result is that of the way there; the target's own stands inside.
+    async fn once(&self, service: &Service, request: &Request, body: Element, sent: &[String]) -> Result<Once> {
         let action = request.config.action.as_deref();
-        let (headers, used) = service.headers(&self.cx.op_id, action, self.cx.deadline).await?;
+        let (headers, password) = service.headers(&self.cx.op_id, action, self.cx.deadline).await?;
         let envelope = wrapped(service.version(), headers, body);
         let mut outgoing = self.door_request(service);
         outgoing.headers = service.version().fields(service.plan.config.content_type.as_deref(), action);
@@ -97,8 +104,8 @@ impl Exchange<'_> {
             .push(("accept".to_owned(), "application/soap+xml, text/xml, application/xml;q=0.9".to_owned()));
         outgoing.body = written(&envelope, &self.plan.reader.names)?;
         let response = service.door.send(outgoing).await?;
-        service.time.learn(&response);
-        Ok((self.understood(service, request, &response, sent), used))
+        let clock_was_set = service.time.learn(&response);
+        Ok(Once { outcome: self.understood(service, request, &response, sent), password, clock_was_set })
     }
 
     fn door_request(&self, service: &Service) -> connector_spi::HttpRequest {
@@ -163,13 +170,6 @@ impl Exchange<'_> {
         let warnings = warnings.map(|text| scrubbed(text.trim(), sent)).take(WARNINGS).collect();
         Ok(Answer { payload: payload.clone(), warnings, date: told(response) })
     }
-}
-
-/// The texts that a request carries.
-fn texts(body: &Element) -> Vec<String> {
-    let all = body.all();
-    let attributes = all.iter().flat_map(|element| element.attributes.iter().map(|one| one.value.clone()));
-    all.iter().map(|element| element.text.clone()).chain(attributes).filter(|text| text.chars().count() > 1).collect()
 }
 
 /// The names of a request's elements, without values.

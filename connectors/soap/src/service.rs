@@ -83,6 +83,8 @@ pub(crate) struct Service {
     pub(crate) time: TargetTime,
     host: Arc<dyn Host>,
     password: Mutex<Option<Secret>>,
+    /// Held while the time is asked for, so that many calls at once ask once.
+    asking: Mutex<()>,
 }
 
 impl Service {
@@ -95,7 +97,15 @@ impl Service {
         let url = merged.url.url().join(&plan.config.path);
         let url = url.map_err(|_| ConnError::config("the path of a service is no path"))?;
         let door = Door::open(merged, Arc::clone(&host)).await?;
-        Ok(Self { plan, door, url, time: TargetTime::default(), host, password: Mutex::new(None) })
+        Ok(Self {
+            plan,
+            door,
+            url,
+            time: TargetTime::default(),
+            host,
+            password: Mutex::new(None),
+            asking: Mutex::new(()),
+        })
     }
 
     /// The version of its envelope.
@@ -158,6 +168,10 @@ impl Service {
 
     /// Asks the service's address for the time: any answer has it, also a refusal.
     async fn asked_time(&self, deadline: Instant) -> Result<jiff::Timestamp> {
+        let _turn = self.asking.lock().await;
+        if let Some(now) = self.time.now() {
+            return Ok(now);
+        }
         let request = self.door.request("GET", &self.url, deadline);
         let response = self.door.send(request).await.map_err(|error| error.effect(Effect::None))?;
         self.time.learn(&response);

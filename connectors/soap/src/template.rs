@@ -67,6 +67,23 @@ impl Filling {
         &self.vars
     }
 
+    /// The texts that may be personal, to be taken out of a target's words: values of attributes and keys, and a password.
+    /// Codes of the catalogue and ids are not.
+    pub(crate) fn personal(&self) -> Vec<String> {
+        let mut open: Vec<&Json> =
+            ["attrs", "held", "key", "password"].iter().filter_map(|name| self.values.get(*name)).collect();
+        let mut found = Vec::new();
+        while let Some(next) = open.pop() {
+            match next {
+                Json::String(text) => found.push(text.clone()),
+                Json::Array(items) => open.extend(items),
+                Json::Object(members) => open.extend(members.values()),
+                Json::Null | Json::Bool(_) | Json::Number(_) => {}
+            }
+        }
+        found
+    }
+
     /// With further variables.
     pub(crate) fn with(&self, more: impl IntoIterator<Item = (&'static str, Json)>) -> Self {
         let mut values = self.values.clone();

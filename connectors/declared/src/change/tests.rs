@@ -10,7 +10,7 @@ fn values(list: &[Entitlement]) -> Vec<&str> {
 }
 
 fn moves() -> Moves<&'static str> {
-    let giving = |single, whole| Giving {
+    let giving = |single: bool, whole: bool| Giving {
         single,
         add: (!whole).then_some("add"),
         remove: (!whole).then_some("remove"),
