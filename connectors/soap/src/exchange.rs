@@ -1,7 +1,6 @@
 //! Sending one request.
 
 use crate::{
-    clock::told,
     document::{self, Element},
     envelope::{Inside, opened, wrapped, written},
     error::{Refused, meant, not_understood, reading, wrapping},
@@ -12,7 +11,7 @@ use crate::{
     template::Filling,
 };
 use connector_declared::rules::scrubbed;
-use connector_http::refusal;
+use connector_http::{refusal, told};
 use connector_spi::{Class, ConnError, Ctx, HttpResponse, Level, Result, Secret};
 use jiff::Timestamp;
 use std::collections::BTreeMap;

@@ -27,7 +27,6 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
-mod clock;
 pub mod config;
 mod connector;
 mod days;

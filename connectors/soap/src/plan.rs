@@ -66,6 +66,11 @@ impl Plan {
         for issue in config.http.issues() {
             issues.say(format!("/http{}", issue.pointer), issue.message, issue.hint);
         }
+        lint::namespaces(config, &mut issues);
+        if !issues.0.is_empty() {
+            // Every template would fail by it as well.
+            return Err(issues.0);
+        }
         let names = Names::new(config.namespaces.clone());
         let zone = match config.zone.as_deref().map(TimeZone::get) {
             None => TimeZone::UTC,

@@ -1,7 +1,6 @@
 //! One service, open: its door, its clock, its password.
 
 use crate::{
-    clock::TargetTime,
     config::{self, PasswordStyle, Version},
     document::Element,
     place::Names,
@@ -10,7 +9,7 @@ use crate::{
 };
 use connector_declared::Issues;
 use connector_expr::{Env, Type};
-use connector_http::{Door, HttpConfig};
+use connector_http::{Door, HttpConfig, ServerTime};
 use connector_spi::{ConnError, Effect, Host, Result, Secret};
 use serde_json::json;
 use std::sync::Arc;
@@ -80,7 +79,7 @@ pub(crate) struct Service {
     pub(crate) plan: ServicePlan,
     pub(crate) door: Door,
     pub(crate) url: Url,
-    pub(crate) time: TargetTime,
+    pub(crate) time: ServerTime,
     host: Arc<dyn Host>,
     password: Mutex<Option<Secret>>,
     /// Held while the time is asked for, so that many calls at once ask once.
@@ -101,7 +100,7 @@ impl Service {
             plan,
             door,
             url,
-            time: TargetTime::default(),
+            time: ServerTime::default(),
             host,
             password: Mutex::new(None),
             asking: Mutex::new(()),

@@ -5,14 +5,8 @@ use crate::config::{self, Condition, Config, Place};
 use connector_declared::Issues;
 use connector_spi::KindRole;
 
-/// Issues of the file as a whole.
-pub(super) fn file(config: &Config, issues: &mut Issues) {
-    if config.services.is_empty() {
-        issues.say("/services", "there is no service", None);
-    }
-    if config.check.is_empty() {
-        issues.say("/check", "there is no request to check the target with", None);
-    }
+/// Issues of prefixes.
+pub(super) fn namespaces(config: &Config, issues: &mut Issues) {
     for (prefix, namespace) in &config.namespaces {
         let pointer = format!("/namespaces/{}", escaped(prefix));
         let letters = prefix.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
@@ -29,6 +23,16 @@ pub(super) fn file(config: &Config, issues: &mut Issues) {
         if namespace.is_empty() {
             issues.say(&pointer, "is no namespace", None);
         }
+    }
+}
+
+/// Issues of the file as a whole.
+pub(super) fn file(config: &Config, issues: &mut Issues) {
+    if config.services.is_empty() {
+        issues.say("/services", "there is no service", None);
+    }
+    if config.check.is_empty() {
+        issues.say("/check", "there is no request to check the target with", None);
     }
     let mut requests: Vec<(String, &config::Request)> = Vec::new();
     requests.extend(config.check.iter().enumerate().map(|(at, request)| (format!("/check/{at}"), request)));

@@ -2,8 +2,14 @@
 
 use crate::support::{Gateway, account, cx, grant, open, placed, profile};
 use crate::{Stage, give, set};
+use aws_lc_rs::{
+    encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der},
+    rsa::{KeyPair, KeySize},
+    signature::KeyPair as _,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
 use connector_spi::{AccountState, Class, Effect};
-use fixtures::ehr_soap::{Options, auth::Caller};
+use fixtures::ehr_soap::{EhrSoap, Options, auth::Caller, token::JwtClient};
 use serde_json::json;
 use std::time::Duration;
 
@@ -161,4 +167,40 @@ async fn a_throttled_target_is_obeyed_by_all_services_of_the_target() {
         done.unwrap().unwrap();
     }
     assert_eq!(stage.accounts().len(), 18);
+}
+
+#[tokio::test]
+async fn a_signed_assertion_lets_the_gateway_in_on_both_services_and_a_token_that_dies_is_replaced() {
+    let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
+    let der: Pkcs8V1Der<'_> = pair.as_der().unwrap();
+    let encoded = STANDARD.encode(der.as_ref());
+    let public: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
+    let client = JwtClient {
+        client_id: "gateway".into(),
+        audience: "urn:example:ehr".into(),
+        public_key: public.as_ref().to_vec(),
+    };
+    let ehr = EhrSoap::start(Options { rate_limit: None, jwt: Some(client), ..Options::default() }).unwrap();
+    let host = Gateway::new(&format!("-----BEGIN PRIVATE KEY-----\n{encoded}\n-----END PRIVATE KEY-----\n"));
+    let assertion = |id: &str| {
+        json!({"type": "jwt_assertion", "token_url": "/oauth2/token", "client_id": id, "key": {"env": "KEY"},
+               "audience": "urn:example:ehr"})
+    };
+    let file = |id: &str| {
+        let mut file = profile(&ehr.base_url(), json!({"http": {"auth": assertion(id)}}));
+        file["services"]["personnel"].as_object_mut().unwrap().remove("username_token");
+        file["services"]["core"].as_object_mut().unwrap().remove("auth");
+        file
+    };
+
+    let target = open(file("gateway"), host.clone()).await;
+    target.check(&cx(&host, "c")).await.unwrap();
+    let made = target.create(&cx(&host, "a"), &account(), &crate::person(1), AccountState::Enabled, &[]).await.unwrap();
+
+    ehr.clock().set(ehr.clock().now() + jiff::SignedDuration::from_mins(11));
+    assert!(target.get(&cx(&host, "r"), &account(), &made.id).await.unwrap().is_some());
+
+    let stranger = open(file("stranger"), host.clone()).await;
+    let error = stranger.check(&cx(&host, "c")).await.unwrap_err();
+    assert_eq!(error.class, Class::Auth);
 }

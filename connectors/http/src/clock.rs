@@ -1,6 +1,6 @@
-//! The target's own time. A proof that a request is fresh is measured by the clock of who checks it, and a connector has
-//! no clock of its own: so the time is what the target's answers say (`Date`, RFC 9110 section 6.6.1), carried on by a timer.
-//! A gateway whose clock is wrong is then no reason for a refusal.
+//! A server's own time. A proof that a request is fresh is measured by the clock of who checks it, and a connector has no
+//! clock of its own: so the time is what the server's answers say (`Date`, RFC 9110 section 6.6.1), carried on by a timer. A
+//! gateway whose clock is wrong is then no reason for a refusal.
 
 use connector_spi::HttpResponse;
 use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
@@ -10,28 +10,31 @@ use tokio::time::Instant;
 /// Seconds that the believed and the told time may lie apart: a `Date` has no fractions, and answers take a while.
 const APART: SignedDuration = SignedDuration::from_secs(30);
 
-/// What the target's clock shows, as far as it is known.
+/// What a server's clock shows, as far as it is known.
 #[derive(Debug, Default)]
-pub(crate) struct TargetTime(Mutex<Option<(Timestamp, Instant)>>);
+pub struct ServerTime(Mutex<Option<(Timestamp, Instant)>>);
 
-impl TargetTime {
-    /// Takes the time from an answer. True when it is another than was believed: the target's clock was set.
-    pub(crate) fn learn(&self, response: &HttpResponse) -> bool {
+impl ServerTime {
+    /// Takes the time from an answer. True when it is another than was believed: the
+    /// server's clock was set.
+    pub fn learn(&self, response: &HttpResponse) -> bool {
         let Some(shown) = told(response) else { return false };
         let believed = self.now();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((shown, Instant::now()));
         believed.is_some_and(|believed| shown.duration_since(believed).abs() > APART)
     }
 
-    /// The time now; `None` until an answer has told it.
-    pub(crate) fn now(&self) -> Option<Timestamp> {
+    /// The server's time now; `None` until an answer has told it.
+    #[must_use]
+    pub fn now(&self) -> Option<Timestamp> {
         let (shown, then) = (*self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
         shown.checked_add(then.elapsed()).ok()
     }
 }
 
-/// The time that an answer tells.
-pub(crate) fn told(response: &HttpResponse) -> Option<Timestamp> {
+/// The time that an answer tells; `None` without a `Date` that can be read.
+#[must_use]
+pub fn told(response: &HttpResponse) -> Option<Timestamp> {
     rfc2822::DateTimeParser::new().parse_timestamp(response.header("date")?.trim()).ok()
 }
 
@@ -40,8 +43,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_is_the_target_s_and_goes_on() {
-        let time = TargetTime::default();
+    fn the_time_is_the_server_s_and_goes_on() {
+        let time = ServerTime::default();
         assert_eq!(time.now(), None);
         let answer = |date: &str| HttpResponse {
             status: 405,
