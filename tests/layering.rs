@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Package, folder and rank of every crate of ours.
-const RANKS: [(&str, &str, u8); 16] = [
+const RANKS: [(&str, &str, u8); 18] = [
     ("scim", "schemas", 0),
     ("connector-spi", "connectors/spi", 0),
     ("connector-expr", "connectors/expr", 0),
@@ -15,21 +15,24 @@ const RANKS: [(&str, &str, u8); 16] = [
     ("connector-testkit", "connectors/testkit", 2),
     ("gateway-engine", "gateway/engine", 3),
     ("connector-http", "connectors/http", 3),
+    ("connector-declared", "connectors/declared", 3),
     ("gateway-web", "gateway/web", 4),
     ("connector-ldap", "connectors/ldap", 4),
     ("connector-rest", "connectors/rest", 4),
     ("connector-sql", "connectors/sql", 4),
+    ("connector-soap", "connectors/soap", 4),
     ("chartgate", "gateway/server", 5),
     ("chartgate-tests", "tests", 6),
 ];
 
 /// Outside crates that only these packages may use, outside of tests.
-const ROOMS: [(&str, &[&str]); 10] = [
+const ROOMS: [(&str, &[&str]); 11] = [
     ("actix-web", &["gateway-web", "fixtures"]),
     ("rusqlite", &["gateway-store", "chartgate-tests"]),
     ("reqwest", &["connector-http", "chartgate", "chartgate-tests"]),
     ("sqlx", &["gateway-store", "connector-sql", "fixtures"]),
     ("tiberius", &["connector-sql"]),
+    ("quick-xml", &["connector-soap", "fixtures", "chartgate"]),
     ("ldap3", &["connector-ldap", "chartgate", "chartgate-tests"]),
     ("cel", &["connector-expr"]),
     ("minijinja", &["connector-expr"]),

@@ -1,8 +1,15 @@
 //! The gateway's credentials at a target.
 
-use crate::{Auth, OauthStyle, error::refusal, wire::Wire};
+use crate::{
+    Auth, OauthStyle, ServerTime,
+    assertion::{self, Claims},
+    error::refusal,
+    wire::Wire,
+};
 use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
 use connector_spi::{Class, ConnError, Effect, Host, HttpResponse, Result, Secret};
+use jiff::Timestamp;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -30,6 +37,8 @@ pub(crate) struct Credentials {
     token_headers: HeaderMap,
     host: Arc<dyn Host>,
     held: Mutex<Option<Held>>,
+    /// The clock of the token address.
+    time: ServerTime,
 }
 
 struct Held {
@@ -42,7 +51,7 @@ struct Held {
 impl Credentials {
     /// `token_headers` go with token requests.
     pub(crate) fn new(auth: Auth, token_url: Option<Url>, token_headers: HeaderMap, host: Arc<dyn Host>) -> Self {
-        Self { auth, token_url, token_headers, host, held: Mutex::new(None) }
+        Self { auth, token_url, token_headers, host, held: Mutex::new(None), time: ServerTime::default() }
     }
 
     /// The proof to send; `None` where none is configured. No failure here can have changed the target.
@@ -106,13 +115,27 @@ impl Credentials {
                 let secret = self.host.secret(client_secret).await?;
                 let asked = Instant::now();
                 let token = self.fetch(wire, client_id, &secret, *style, scopes, parameters).await?;
-                let life = token.expires_in.map_or(UNSTATED_LIFE, Duration::from_secs).min(Duration::from_secs(86_400));
-                let text = Zeroizing::new(format!("Bearer {}", *token.access_token));
-                Ok(Held {
-                    proof: Proof { name: AUTHORIZATION, value: sensitive(&text)?, reading },
-                    stale: Some(asked + life - (life / 5).min(Duration::from_secs(60))),
-                    dead: Some(asked + life),
-                })
+                held_token(&token, asked, reading)
+            }
+            Auth::JwtAssertion { client_id, key, algorithm, key_id, audience, scopes, parameters, .. } => {
+                let key = self.host.secret(key).await?;
+                let asked = Instant::now();
+                let url = self.token_url()?;
+                let claims = Claims {
+                    client_id,
+                    audience: audience.as_deref().unwrap_or(url.as_str()),
+                    key_id: key_id.as_deref(),
+                    at: self.token_time(wire, url).await?,
+                };
+                let assertion = assertion::signed(*algorithm, &key, &claims)?;
+                let mut form = token_form("", &key, OauthStyle::ClientSecretBasic, scopes, parameters);
+                let proof = [("client_assertion_type", assertion::TYPE), ("client_assertion", assertion.as_str())];
+                for (name, value) in proof {
+                    form.push('&');
+                    form.push_str(&form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish());
+                }
+                let token = self.exchanged(wire, url, self.token_headers.clone(), form).await?;
+                held_token(&token, asked, reading)
             }
         }
     }
@@ -127,17 +150,46 @@ impl Credentials {
         scopes: &[String],
         parameters: &BTreeMap<String, String>,
     ) -> Result<Token> {
-        let url = self.token_url.as_ref().ok_or_else(|| ConnError::config("no token address is configured"))?;
+        let url = self.token_url()?;
         let mut headers = self.token_headers.clone();
-        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         if style == OauthStyle::ClientSecretBasic {
             headers.insert(AUTHORIZATION, sensitive(&basic(&form_text(id), &form_text(secret.expose())))?);
         }
         let form = token_form(id, secret, style, scopes, parameters);
+        self.exchanged(wire, url, headers, form).await
+    }
+
+    async fn exchanged(&self, wire: &Wire, url: &Url, mut headers: HeaderMap, form: String) -> Result<Token> {
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         let answer = wire.exchange("POST", url, headers, form.into(), TOKEN_BODY).await?;
+        self.time.learn(&answer);
         read_token(answer)
     }
+
+    fn token_url(&self) -> Result<&Url> {
+        self.token_url.as_ref().ok_or_else(|| ConnError::config("no token address is configured"))
+    }
+
+    /// The token address's time. Any answer tells it, also a refusal.
+    async fn token_time(&self, wire: &Wire, url: &Url) -> Result<Timestamp> {
+        // Asked anew for every token: that is rare, and a clock that was set is then no trouble.
+        let answer = wire.exchange("GET", url, self.token_headers.clone(), Bytes::new(), TOKEN_BODY).await?;
+        self.time.learn(&answer);
+        self.time.now().ok_or_else(|| {
+            ConnError::config("the token address tells no time (Date), so no assertion can be made for it")
+        })
+    }
+}
+
+fn held_token(token: &Token, asked: Instant, reading: u64) -> Result<Held> {
+    let life = token.expires_in.map_or(UNSTATED_LIFE, Duration::from_secs).min(Duration::from_secs(86_400));
+    let text = Zeroizing::new(format!("Bearer {}", *token.access_token));
+    Ok(Held {
+        proof: Proof { name: AUTHORIZATION, value: sensitive(&text)?, reading },
+        stale: Some(asked + life - (life / 5).min(Duration::from_secs(60))),
+        dead: Some(asked + life),
+    })
 }
 
 fn token_form(

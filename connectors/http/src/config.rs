@@ -109,6 +109,43 @@ pub enum Auth {
         #[serde(default)]
         parameters: BTreeMap<String, String>,
     },
+    /// OAuth 2.0 client credentials, proved by a signed assertion in place of a secret (RFC 7523 section 2.2).
+    JwtAssertion {
+        /// The token address; a path alone is taken on the base address's host.
+        token_url: String,
+        /// The client's id: issuer and subject of the assertion.
+        client_id: String,
+        /// The private RSA key, PEM (PKCS #8), of at least 2,048 bits.
+        key: SecretRef,
+        /// How the assertion is signed.
+        #[serde(default)]
+        algorithm: Algorithm,
+        /// The key's id at the target, as `kid`.
+        #[serde(default)]
+        key_id: Option<String>,
+        /// For whom the assertion is made; the token address if absent.
+        #[serde(default)]
+        audience: Option<String>,
+        /// The scopes to ask for.
+        #[serde(default)]
+        scopes: Vec<String>,
+        /// Further form fields of the token request.
+        #[serde(default)]
+        parameters: BTreeMap<String, String>,
+    },
+}
+
+/// How an assertion is signed (RFC 7518 section 3.3).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[allow(missing_docs, reason = "named as in RFC 7518 section 3.1")]
+pub enum Algorithm {
+    #[serde(rename = "RS256")]
+    Rs256,
+    #[default]
+    #[serde(rename = "RS384")]
+    Rs384,
+    #[serde(rename = "RS512")]
+    Rs512,
 }
 
 impl Default for Auth {
@@ -233,13 +270,15 @@ impl HttpConfig {
                     say("/auth/user", "a user name with a colon cannot be sent (RFC 7617 section 2)", None);
                 }
             }
-            Auth::Oauth2 { token_url, .. } => match self.url.url().join(token_url) {
-                Ok(url) if url.scheme() == "http" && !self.allow_plaintext => {
-                    say("/auth/token_url", "plain http is refused", Some("use https"));
+            Auth::Oauth2 { token_url, .. } | Auth::JwtAssertion { token_url, .. } => {
+                match self.url.url().join(token_url) {
+                    Ok(url) if url.scheme() == "http" && !self.allow_plaintext => {
+                        say("/auth/token_url", "plain http is refused", Some("use https"));
+                    }
+                    Ok(_) => {}
+                    Err(_) => say("/auth/token_url", "is no address", None),
                 }
-                Ok(_) => {}
-                Err(_) => say("/auth/token_url", "is no address", None),
-            },
+            }
         }
         found
     }

@@ -62,7 +62,7 @@ impl Door {
         }
         let base = config.url.url().clone();
         let token_url = match &config.auth {
-            Auth::Oauth2 { token_url, .. } => {
+            Auth::Oauth2 { token_url, .. } | Auth::JwtAssertion { token_url, .. } => {
                 Some(base.join(token_url).map_err(|_| ConnError::config("/auth/token_url: is no address"))?)
             }
             Auth::None {} | Auth::Basic { .. } | Auth::Bearer { .. } | Auth::Header { .. } => None,

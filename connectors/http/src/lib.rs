@@ -20,10 +20,13 @@
 //! * **Whether the target may have changed is decided here**, since only here is known whether a request left
 //!   ([`Effect`](connector_spi::Effect)).
 //!
-//! The wall clock is not read: an HTTP date in `Retry-After` is measured against the answer's own `Date` field.
+//! The wall clock is not read: an HTTP date in `Retry-After` is measured against the answer's own `Date` field, and what must be
+//! fresh is made by the clock of the server that checks it ([`ServerTime`]).
 
 mod address;
+mod assertion;
 mod auth;
+mod clock;
 mod config;
 mod door;
 mod error;
@@ -33,7 +36,8 @@ mod wait;
 mod wire;
 
 pub use address::{Names, Network, SystemNames};
-pub use config::{Address, Auth, HttpConfig, OauthStyle, Proxy, Tls};
+pub use clock::{ServerTime, told};
+pub use config::{Address, Algorithm, Auth, HttpConfig, OauthStyle, Proxy, Tls};
 pub use door::Door;
 pub use error::{is_safe, refusal};
 pub use wait::retry_after;

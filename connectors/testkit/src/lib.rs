@@ -28,6 +28,7 @@ mod checks;
 pub mod faults;
 pub mod faulty;
 pub mod host;
+mod http_proxy;
 mod kit;
 pub mod memory;
 pub mod report;
@@ -36,6 +37,7 @@ pub mod subject;
 
 pub use faults::{Fault, FaultProxy};
 pub use host::TestHost;
+pub use http_proxy::HttpProxy;
 pub use kit::{names, run, run_only};
 pub use memory::Memory;
 pub use report::{Report, Row, Verdict, table};

@@ -90,6 +90,22 @@ const NETWORKED: &[&str] = &[
     "error.message_has_no_secret",
 ];
 
+/// SOAP and other XML services: kinds that depend on each other, lists that are written whole and in order, an effect that is
+/// asked for.
+const SOAP: &[&str] = &[
+    "check.no_side_effects",
+    "create.max_length_edge",
+    "update.partial_failure_reported_per_part",
+    "update.patch_add_remove_one_call",
+    "find.case_rule_matches_schema",
+    "entitlement.order_is_kept",
+    "entitlement.catalogue_has_every_one_seen",
+    "list.stable_under_inserts",
+    "list.cursor_survives_restart",
+    "effect.closed_account_cannot_log_in",
+    "effect.revoke_without_sessions_is_ok",
+];
+
 /// SCIM servers.
 const SCIM: &[&str] = &["delete.absent_is_ok", "update.patch_add_remove_one_call"];
 
@@ -103,7 +119,8 @@ pub fn required(kind: &str) -> Vec<&'static str> {
     let own: &[&[&str]] = match kind {
         "ldap" => &[LDAP],
         "sql" | "sql-embedded" => &[SQL],
-        "rest" | "soap" => &[HTTP],
+        "rest" => &[HTTP],
+        "soap" => &[HTTP, SOAP],
         "scim" => &[HTTP, SCIM],
         "plugin" => &[PLUGIN],
         "memory" => return crate::names(),

@@ -1,0 +1,138 @@
+//! A gateway that hears everything, and the shipped profile pointed at a simulator.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use async_trait::async_trait;
+use connector_soap::{Config, PROFILES, Soap};
+use connector_spi::{
+    Attrs, ConnError, Connector, ConnectorType, Ctx, Entitlement, Host, HttpRequest, HttpResponse, Kind, Level, Result,
+    Secret, SecretRef, Value,
+};
+use serde_json::{Value as Json, json};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// A gateway with one secret; keeps every event.
+pub struct Gateway {
+    pub secret: Mutex<String>,
+    pub events: Mutex<Vec<String>>,
+}
+
+impl Gateway {
+    pub fn new(secret: &str) -> Arc<Self> {
+        Arc::new(Self { secret: Mutex::new(secret.to_owned()), events: Mutex::default() })
+    }
+
+    pub fn heard(&self) -> String {
+        self.events.lock().unwrap().join("\n")
+    }
+}
+
+#[async_trait]
+impl Host for Gateway {
+    async fn secret(&self, _: &SecretRef) -> Result<Secret> {
+        Ok(Secret::new(self.secret.lock().unwrap().clone()))
+    }
+    async fn http(&self, _: HttpRequest) -> Result<HttpResponse> {
+        Err(ConnError::unsupported("not here"))
+    }
+    fn event(&self, _: Level, message: &str, fields: &[(&str, &str)]) {
+        self.events.lock().unwrap().push(format!("{message} {fields:?}"));
+    }
+}
+
+/// One table laid over another, member by member.
+pub fn laid_over(base: &mut Json, over: Json) {
+    match (base, over) {
+        (Json::Object(base), Json::Object(over)) => {
+            for (name, value) in over {
+                laid_over(base.entry(name).or_insert(Json::Null), value);
+            }
+        }
+        (base, over) => *base = over,
+    }
+}
+
+/// The shipped profile of this name for a simulator at `url`, with `more` on top.
+pub fn profile(url: &str, more: Json) -> Json {
+    let text = PROFILES.iter().find(|(name, _)| *name == "epic-like").unwrap().1;
+    let mut all: Json = toml::from_str(text).unwrap();
+    let password = json!({"env": "EHR"});
+    laid_over(
+        &mut all,
+        json!({
+            "http": {
+                "url": url, "allow_plaintext": true, "allow_networks": ["127.0.0.0/8"], "timeout": 3, "connect_timeout": 1,
+                "requests_per_second": 5000, "max_concurrent": 200,
+            },
+            "services": {
+                "personnel": {"username_token": {"user": "local:gateway", "password": password}},
+                "core": {
+                    "auth": {"type": "basic", "user": "gateway", "password": password},
+                    "requests_per_second": 5000, "max_concurrent": 200,
+                },
+            },
+        }),
+    );
+    laid_over(&mut all, more);
+    all
+}
+
+pub async fn open(config: Json, host: Arc<Gateway>) -> Arc<dyn Connector> {
+    let config: Config = serde_json::from_value(config).unwrap();
+    assert_eq!(Soap::check_config(&config), []);
+    Soap::open(config, host).await.unwrap()
+}
+
+pub fn cx(host: &Arc<Gateway>, op: &str) -> Ctx {
+    Ctx::new(op, Instant::now() + Duration::from_secs(2), host.clone())
+}
+
+pub fn account() -> Kind {
+    Kind::from("account")
+}
+
+pub fn provider() -> Kind {
+    Kind::from("provider")
+}
+
+pub fn attrs(pairs: &[(&str, &str)]) -> Attrs {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), vec![Value::from(*value)])).collect()
+}
+
+/// The attributes of an invented person.
+pub fn person(number: u32) -> Attrs {
+    attrs(&[
+        ("login", &format!("t{number}")),
+        ("givenName", &format!("Testperson {number}")),
+        ("familyName", "Example"),
+        ("employeeNumber", &format!("{}", 100_000 + number)),
+        ("endDate", "2029-06-30"),
+    ])
+}
+
+/// The attributes of an invented provider.
+pub fn orderer(number: u32) -> Attrs {
+    attrs(&[
+        ("npi", &format!("19{:08}", number)),
+        ("givenName", &format!("Testperson {number}")),
+        ("familyName", "Example"),
+        ("providerType", "PHYSICIAN"),
+    ])
+}
+
+pub fn key(name: &str, value: &str) -> BTreeMap<String, Value> {
+    [(name.to_owned(), Value::from(value))].into()
+}
+
+pub fn grant(kind: &str, value: &str) -> Entitlement {
+    Entitlement::new(kind, value)
+}
+
+/// A grant with its place.
+pub fn placed(kind: &str, value: &str, order: u32) -> Entitlement {
+    Entitlement { order: Some(order), ..grant(kind, value) }
+}

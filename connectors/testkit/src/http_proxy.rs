@@ -1,0 +1,149 @@
+//! A proxy that does harm to a target over HTTP, without TLS: one request on each connection.
+
+use crate::faults::{Fault, FaultProxy};
+use async_trait::async_trait;
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinHandle,
+    time::sleep,
+};
+
+/// Largest request that is passed on, in octets.
+const LARGEST: usize = 16 << 20;
+
+/// Whether a request, from its first line to the end of its body, writes.
+type Writes = fn(&[u8]) -> bool;
+
+/// A proxy that understands as much of HTTP as it takes to do harm. Point the connector's address at [`url`](HttpProxy::url).
+///
+/// It cannot bring about [`Fault::TruncatedPage`]: a page that is cut looks like a body that is cut.
+pub struct HttpProxy {
+    here: SocketAddr,
+    there: SocketAddr,
+    writes: Writes,
+    fault: Arc<Mutex<Fault>>,
+    listening: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl HttpProxy {
+    /// Starts before a target. `writes` tells requests that write from those that read, for [`Fault::ResetAfterSend`].
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub async fn before(there: SocketAddr, writes: Writes) -> io::Result<Arc<Self>> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let here = listener.local_addr()?;
+        let fault = Arc::new(Mutex::new(Fault::Off));
+        let proxy = Self { here, there, writes, fault, listening: Mutex::default() };
+        proxy.listen(listener);
+        Ok(Arc::new(proxy))
+    }
+
+    /// `http://127.0.0.1:PORT`, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.here)
+    }
+
+    fn listen(&self, listener: TcpListener) {
+        let (there, writes, fault) = (self.there, self.writes, Arc::clone(&self.fault));
+        let task = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let fault = *fault.lock().unwrap_or_else(PoisonError::into_inner);
+                tokio::spawn(serve(client, there, writes, fault));
+            }
+        });
+        *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+    }
+}
+
+#[async_trait]
+impl FaultProxy for HttpProxy {
+    fn supports(&self, fault: Fault) -> bool {
+        fault != Fault::TruncatedPage
+    }
+
+    async fn set(&self, fault: Fault) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+        let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = listening {
+            task.abort();
+            let _ended = task.await;
+        }
+        if fault != Fault::ResetBeforeSend
+            && let Ok(listener) = TcpListener::bind(self.here).await
+        {
+            self.listen(listener);
+        }
+    }
+}
+
+async fn serve(mut client: TcpStream, there: SocketAddr, writes: Writes, fault: Fault) -> Option<()> {
+    let request = read_request(&mut client).await?;
+    let canned = |status: &str, kind: &str, more: &str, body: &str| {
+        let length = body.len();
+        format!(
+            "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-type: {kind}\r\n{more}content-length: {length}\r\n\r\n{body}"
+        )
+    };
+    let answer = match fault {
+        Fault::Throttled { retry_after } => {
+            canned("429 Slow Down", "text/html", &format!("retry-after: {}\r\n", retry_after.as_secs()), "<p>slow")
+        }
+        Fault::Unavailable => canned("503 Busy", "text/html", "", "<p>busy"),
+        Fault::Html => canned("200 OK", "text/html", "", "<!doctype html><title>Sign in</title>"),
+        Fault::Unauthorized => canned("401 No", "text/html", "", ""),
+        Fault::SlowBody => {
+            let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 100000\r\n\r\n{";
+            client.write_all(head.as_bytes()).await.ok()?;
+            while client.write_all(b" ").await.is_ok() {
+                sleep(Duration::from_millis(100)).await;
+            }
+            return None;
+        }
+        Fault::Off | Fault::ResetAfterSend | Fault::ResetBeforeSend | Fault::TruncatedPage => {
+            let mut target = TcpStream::connect(there).await.ok()?;
+            target.write_all(&request).await.ok()?;
+            let mut answer = Vec::new();
+            target.read_to_end(&mut answer).await.ok()?;
+            if !(fault == Fault::ResetAfterSend && writes(&request)) {
+                client.write_all(&answer).await.ok()?;
+            }
+            return client.shutdown().await.ok();
+        }
+    };
+    client.write_all(answer.as_bytes()).await.ok()?;
+    client.shutdown().await.ok()
+}
+
+/// The whole request, told to close its connection.
+async fn read_request(client: &mut TcpStream) -> Option<Vec<u8>> {
+    let mut got = Vec::new();
+    let mut block = vec![0; 16_384];
+    loop {
+        if let Some(end) = got.windows(4).position(|four| four == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(got.get(..end)?).into_owned();
+            let stated = head.lines().find_map(|line| {
+                line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse::<usize>().ok()
+            });
+            let length = stated.unwrap_or(0);
+            if got.len() >= end + 4 + length {
+                let mut whole = head.into_bytes();
+                whole.extend_from_slice(b"\r\nconnection: close\r\n\r\n");
+                whole.extend_from_slice(got.get(end + 4..)?);
+                return Some(whole);
+            }
+        }
+        match client.read(&mut block).await {
+            Ok(count) if count > 0 && got.len() < LARGEST => got.extend_from_slice(block.get(..count)?),
+            _ => return None,
+        }
+    }
+}
