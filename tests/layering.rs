@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Package, folder and rank of every crate of ours.
-const RANKS: [(&str, &str, u8); 15] = [
+const RANKS: [(&str, &str, u8); 16] = [
     ("scim", "schemas", 0),
     ("connector-spi", "connectors/spi", 0),
     ("connector-expr", "connectors/expr", 0),
@@ -18,6 +18,7 @@ const RANKS: [(&str, &str, u8); 15] = [
     ("gateway-web", "gateway/web", 4),
     ("connector-ldap", "connectors/ldap", 4),
     ("connector-rest", "connectors/rest", 4),
+    ("connector-scim", "connectors/scim", 4),
     ("chartgate", "gateway/server", 5),
     ("chartgate-tests", "tests", 6),
 ];
