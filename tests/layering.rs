@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Package, folder and rank of every crate of ours.
-const RANKS: [(&str, &str, u8); 18] = [
+const RANKS: [(&str, &str, u8); 19] = [
     ("scim", "schemas", 0),
     ("connector-spi", "connectors/spi", 0),
     ("connector-expr", "connectors/expr", 0),
@@ -21,6 +21,7 @@ const RANKS: [(&str, &str, u8); 18] = [
     ("connector-rest", "connectors/rest", 4),
     ("connector-sql", "connectors/sql", 4),
     ("connector-soap", "connectors/soap", 4),
+    ("connector-scim", "connectors/scim", 4),
     ("chartgate", "gateway/server", 5),
     ("chartgate-tests", "tests", 6),
 ];

@@ -106,8 +106,17 @@ const SOAP: &[&str] = &[
     "effect.revoke_without_sessions_is_ok",
 ];
 
-/// SCIM servers.
-const SCIM: &[&str] = &["delete.absent_is_ok", "update.patch_add_remove_one_call"];
+/// SCIM servers: what they can do is asked, so what they cannot must be refused; lists come by index or by cursor.
+const SCIM: &[&str] = &[
+    "caps.undeclared_op_is_unsupported",
+    "delete.absent_is_ok",
+    "find.case_rule_matches_schema",
+    "update.patch_add_remove_one_call",
+    "update.partial_failure_reported_per_part",
+    "list.stable_under_inserts",
+    "list.cursor_survives_restart",
+    "list.truncated_page_is_not_complete",
+];
 
 /// Plugin processes.
 const PLUGIN: &[&str] = &["handshake.version_negotiation", "handshake.unknown_fields_ignored"];

@@ -279,7 +279,7 @@ fn role_entry(role: &RoleConfig) -> RoleEntry {
         value: role.name.clone(),
         display: role.display.clone().unwrap_or_else(|| role.name.clone()),
         ty: role.ty.clone(),
-        contains: role.entitlements.clone(),
+        contains: role.entitlements.iter().map(|one| one.id().to_owned()).collect(),
         owner: role.owner.clone(),
         time_bound_only: role.time_bound_only,
         sensitive: role.sensitive,
@@ -303,9 +303,10 @@ fn compile_roles(
             issues.push(no_target(target, format!("/role/{place}/accounts/{index}"), config));
         }
         let mut entitlements = Vec::new();
-        for (index, id) in role.entitlements.iter().enumerate() {
+        for (index, given) in role.entitlements.iter().enumerate() {
+            let id = given.id();
             let pointer = format!("/role/{place}/entitlements/{index}");
-            let Some((target, entitlement)) = parse_composite(id) else {
+            let Some((target, mut entitlement)) = parse_composite(id) else {
                 issues.push(Issue {
                     pointer,
                     message: format!("{id:?} is not an entitlement"),
@@ -318,7 +319,7 @@ fn compile_roles(
                 continue;
             }
             let mut of_target = entries.iter().filter(|entry| entry.target == target).peekable();
-            if of_target.peek().is_some() && !of_target.any(|entry| entry.id == *id) {
+            if of_target.peek().is_some() && !of_target.any(|entry| entry.id == id) {
                 issues.push(Issue {
                     pointer,
                     message: format!("the catalogue of {target} does not know {id:?}"),
@@ -326,6 +327,7 @@ fn compile_roles(
                 });
                 continue;
             }
+            entitlement.order = given.order();
             entitlements.push((target, entitlement));
         }
         rules.push(RoleRule { name: role.name.clone(), when, accounts: role.accounts.clone(), entitlements });

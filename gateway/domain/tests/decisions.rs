@@ -52,7 +52,7 @@ fn config() -> PolicyConfig {
         roles: vec![RoleConfig {
             name: "nurse".to_owned(),
             when: Some("user.title == 'Nurse' || user.groups.exists(g, g.display == 'Nurses')".to_owned()),
-            entitlements: vec!["ehr:position:RN".to_owned()],
+            entitlements: vec!["ehr:position:RN".into()],
             ..RoleConfig::default()
         }],
         zones: BTreeMap::from([("EAST".to_owned(), "America/New_York".to_owned())]),

@@ -110,11 +110,11 @@ impl Demo {
     /// When something does not start.
     pub async fn start(options: &Options) -> Outcome<Demo> {
         let folder = TempDir::with_prefix("chartgate-demo-")?;
-        let scenes = scenes::start().await?;
+        let scenes = scenes::start(folder.path()).await?;
         let here = folder.path().display().to_string();
         fs::write(folder.path().join("secret"), scenes::SECRET)?;
-        let mut text =
-            include_str!("demo/demo.toml").replace("@LISTEN@", &options.listen).replace("@DIR@", &here);
+        fs::write(folder.path().join("application.secret"), fixtures::scim_server::Options::default().token)?;
+        let mut text = include_str!("demo/demo.toml").replace("@LISTEN@", &options.listen).replace("@DIR@", &here);
         for (mark, setting) in scenes.iter().flat_map(|scene| scene.settings()) {
             text = text.replace(mark, &setting);
         }

@@ -25,9 +25,22 @@ impl Kinds {
     #[must_use]
     pub fn built_in() -> Self {
         let none = Self { kinds: BTreeMap::new(), profiles: BTreeMap::new() };
-        let mut kinds = none.with::<connector_ldap::Ldap>().with::<connector_rest::Rest>();
-        for (name, text) in connector_rest::PROFILES {
-            kinds.profiles.insert(name, Profile { kind: connector_rest::Rest::NAME, text });
+        let mut kinds = none
+            .with::<connector_ldap::Ldap>()
+            .with::<connector_rest::Rest>()
+            .with::<connector_scim::Scim>()
+            .with::<connector_soap::Soap>()
+            .with::<connector_sql::Sql>();
+        let shipped = [
+            (connector_rest::Rest::NAME, &connector_rest::PROFILES[..]),
+            (connector_scim::Scim::NAME, &connector_scim::PROFILES[..]),
+            (connector_soap::Soap::NAME, &connector_soap::PROFILES[..]),
+            (connector_sql::Sql::NAME, &connector_sql::PROFILES[..]),
+        ];
+        for (kind, profiles) in shipped {
+            for (name, text) in profiles {
+                kinds.profiles.insert(name, Profile { kind, text });
+            }
         }
         kinds
     }

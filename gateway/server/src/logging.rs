@@ -14,7 +14,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// Parts of the program whose level may be set.
-const OURS: [&str; 14] = [
+const OURS: [&str; 18] = [
     "chartgate",
     "gateway_server",
     "gateway_web",
@@ -27,7 +27,11 @@ const OURS: [&str; 14] = [
     "connector_layers",
     "connector_http",
     "connector_ldap",
+    "connector_declared",
     "connector_rest",
+    "connector_scim",
+    "connector_soap",
+    "connector_sql",
     "fixtures",
 ];
 

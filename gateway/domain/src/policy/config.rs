@@ -216,14 +216,59 @@ pub struct RoleConfig {
     pub when: Option<String>,
     /// Names of targets in which it gives an account.
     pub accounts: Vec<String>,
-    /// What it gives, as `target:type:value[@key=value]`.
-    pub entitlements: Vec<String>,
+    /// What it gives, as `target:type:value[@key=value]`, or a table with `id` and `order` where the target keeps an order.
+    pub entitlements: Vec<RoleEntitlement>,
     /// Who answers for it.
     pub owner: Option<String>,
     /// It may be held for a limited time only.
     pub time_bound_only: bool,
     /// Holding it needs care.
     pub sensitive: bool,
+}
+
+/// What a role gives: an id, or a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum RoleEntitlement {
+    /// `target:type:value[@key=value]`.
+    Id(String),
+    /// The same at a place.
+    Ordered(OrderedEntitlement),
+}
+
+/// What a role gives, in an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OrderedEntitlement {
+    /// `target:type:value[@key=value]`.
+    pub id: String,
+    /// Its place among those of its type, from 1.
+    pub order: u32,
+}
+
+impl RoleEntitlement {
+    /// The id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            RoleEntitlement::Id(id) | RoleEntitlement::Ordered(OrderedEntitlement { id, .. }) => id,
+        }
+    }
+
+    /// The place, where there is one.
+    #[must_use]
+    pub fn order(&self) -> Option<u32> {
+        match self {
+            RoleEntitlement::Id(_) => None,
+            RoleEntitlement::Ordered(OrderedEntitlement { order, .. }) => Some(*order),
+        }
+    }
+}
+
+impl<T: Into<String>> From<T> for RoleEntitlement {
+    fn from(id: T) -> Self {
+        RoleEntitlement::Id(id.into())
+    }
 }
 
 /// One `[[target.catalogue]]`: something that the target can grant.

@@ -54,7 +54,7 @@ pub fn policy() -> PolicyConfig {
     let role = |name: &str, when: &str, value: &str| RoleConfig {
         name: name.to_owned(),
         when: Some(when.to_owned()),
-        entitlements: vec![format!("ehr:security-class:{value}")],
+        entitlements: vec![format!("ehr:security-class:{value}").into()],
         ..RoleConfig::default()
     };
     PolicyConfig {

@@ -3,11 +3,15 @@
 
 mod directory;
 mod ehr_rest;
+mod ehr_soap;
+mod ehr_sql;
+mod scim;
 
 use super::Outcome;
 use async_trait::async_trait;
 use fixtures::workforce::{Person, Workforce};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// One account as it should be, or as it was read. Equality is the verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,9 +49,15 @@ pub trait Scene: Send + Sync {
 /// The password of all simulators: they listen on this machine only and hold nobody's data.
 pub(super) const SECRET: &str = "test-only";
 
-/// Starts all of them.
-pub(super) async fn start() -> Outcome<Vec<Box<dyn Scene>>> {
-    Ok(vec![Box::new(directory::Ldap::start().await?), Box::new(ehr_rest::Rest::start()?)])
+/// Starts all of them; what needs files keeps them in the folder.
+pub(super) async fn start(folder: &Path) -> Outcome<Vec<Box<dyn Scene>>> {
+    Ok(vec![
+        Box::new(directory::Ldap::start().await?),
+        Box::new(ehr_soap::Soap::start()?),
+        Box::new(ehr_rest::Rest::start()?),
+        Box::new(ehr_sql::Sql::start(folder).await?),
+        Box::new(scim::Application::start()?),
+    ])
 }
 
 /// Everybody who ever joined has an account; who left has a closed one that holds nothing of ours.

@@ -1,0 +1,149 @@
+//! A gateway that hears everything, and the shipped profile pointed at the simulator.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use async_trait::async_trait;
+use connector_scim::{Config, PROFILES, Scim};
+use connector_spi::{
+    Attrs, ConnError, Connector, ConnectorType, Ctx, Host, HttpRequest, HttpResponse, Kind, Level, Result, Secret,
+    SecretRef, Value,
+};
+use fixtures::scim_server::{Options, ScimServer};
+use serde_json::{Value as Json, json};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::time::Instant;
+
+/// A gateway with one secret; keeps every event.
+pub struct Gateway {
+    pub secret: Mutex<String>,
+    pub events: Mutex<Vec<String>>,
+}
+
+impl Gateway {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { secret: Mutex::new("test-only-token".to_owned()), events: Mutex::default() })
+    }
+}
+
+#[async_trait]
+impl Host for Gateway {
+    async fn secret(&self, _: &SecretRef) -> Result<Secret> {
+        Ok(Secret::new(self.secret.lock().unwrap().clone()))
+    }
+    async fn http(&self, _: HttpRequest) -> Result<HttpResponse> {
+        Err(ConnError::unsupported("not here"))
+    }
+    fn event(&self, _: Level, message: &str, fields: &[(&str, &str)]) {
+        self.events.lock().unwrap().push(format!("{message} {fields:?}"));
+    }
+}
+
+/// One table laid over another, member by member.
+pub fn laid_over(base: &mut Json, over: Json) {
+    match (base, over) {
+        (Json::Object(base), Json::Object(over)) => {
+            for (name, value) in over {
+                laid_over(base.entry(name).or_insert(Json::Null), value);
+            }
+        }
+        (base, over) => *base = over,
+    }
+}
+
+/// The shipped profile for a server at `url`, with `more` on top.
+pub fn profile(url: &str, more: Json) -> Json {
+    let mut all: Json = toml::from_str(PROFILES[0].1).unwrap();
+    laid_over(
+        &mut all,
+        json!({"http": {
+            "url": url, "allow_plaintext": true, "allow_networks": ["127.0.0.0/8"], "timeout": 5, "connect_timeout": 2,
+            "max_concurrent": 256, "auth": {"type": "bearer", "token": {"env": "SCIM_TOKEN"}},
+        }}),
+    );
+    laid_over(&mut all, more);
+    all
+}
+
+/// What the profile's comments say for a server with the limits of a large cloud provider.
+pub fn strict() -> Json {
+    json!({
+        "member_removal": "value",
+        "account": {"memberships": "groups", "entitlements": []},
+        "groups": {"members_shown": false},
+        "without": {"put": true, "etag": true, "index": true, "excluded_attributes": true},
+    })
+}
+
+/// A server, and a connector that is open to it.
+pub struct Stage {
+    pub server: ScimServer,
+    pub host: Arc<Gateway>,
+    pub target: Arc<dyn Connector>,
+}
+
+impl Stage {
+    pub async fn set(options: Options, more: Json) -> Self {
+        let server = ScimServer::start(options).unwrap();
+        let host = Gateway::new();
+        let target = open(profile(&server.base_url(), more), &host).await;
+        Self { server, host, target }
+    }
+
+    pub fn cx(&self, op: &str) -> Ctx {
+        self.within(op, Duration::from_secs(5))
+    }
+
+    pub fn within(&self, op: &str, time: Duration) -> Ctx {
+        Ctx::new(op, Instant::now() + time, self.host.clone())
+    }
+
+    /// The groups or users of the server itself.
+    pub fn all(&self, sort: &str) -> Vec<Json> {
+        self.server.state()[sort].as_array().unwrap().clone()
+    }
+
+    pub fn one(&self, sort: &str, id: &str) -> Json {
+        self.all(sort).into_iter().find(|one| one["id"] == id).unwrap()
+    }
+
+    /// How often the server was asked this.
+    pub fn asked(&self, operation: &str) -> usize {
+        self.server.journal().count_of(operation)
+    }
+}
+
+pub async fn open(config: Json, host: &Arc<Gateway>) -> Arc<dyn Connector> {
+    let config: Config = serde_json::from_value(config).unwrap();
+    assert_eq!(Scim::check_config(&config), []);
+    Scim::open(config, host.clone()).await.unwrap()
+}
+
+pub fn account() -> Kind {
+    Kind::from("account")
+}
+
+pub fn group() -> Kind {
+    Kind::from("group")
+}
+
+pub fn attrs(pairs: &[(&str, &str)]) -> Attrs {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), vec![Value::from(*value)])).collect()
+}
+
+/// The attributes of an invented person.
+pub fn person(number: u32) -> Attrs {
+    attrs(&[
+        ("userName", &format!("t{number}")),
+        ("externalId", &format!("gateway-{number}")),
+        ("displayName", &format!("Testperson {number} Example")),
+        ("name.familyName", "Example"),
+        ("emails[type eq \"work\"].value", &format!("t{number}@hosp.example")),
+    ])
+}
+
+pub fn key(name: &str, value: &str) -> BTreeMap<String, Value> {
+    [(name.to_owned(), Value::from(value))].into()
+}
