@@ -10,3 +10,4 @@ mod settings;
 mod sql_server;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
