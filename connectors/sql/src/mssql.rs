@@ -20,7 +20,7 @@ use jiff::{
     tz::TimeZone,
 };
 use std::{borrow::Cow, sync::Arc, time::Duration};
-use tiberius::{AuthMethod, Client, ColumnData, EncryptionLevel, IsolationLevel, ToSql, error::Error};
+use tiberius::{AuthMethod, Client, ColumnData, ColumnType, EncryptionLevel, IsolationLevel, ToSql, error::Error};
 use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncWriteCompatExt};
 
@@ -179,7 +179,8 @@ impl Transaction {
     }
 }
 
-/// A parameter whose type is known also where it is NULL.
+/// A parameter. The driver declares the type of each by its kind, so that a NULL has one too: an absent text is declared
+/// `nvarchar(4000)`.
 struct Parameter(ColumnData<'static>);
 
 impl ToSql for Parameter {
@@ -233,7 +234,17 @@ fn from_datetime(at: tiberius::time::DateTime2) -> Option<DateTime> {
 }
 
 fn row(row: &tiberius::Row) -> Row {
-    row.cells().map(|(column, data)| (column.name().to_lowercase(), cell(data))).collect()
+    let named = |(column, data): (&tiberius::Column, &ColumnData<'static>)| {
+        let cell = match cell(data) {
+            // Blank-padded: the blanks at the end are none of the value's.
+            Cell::Text(text) if matches!(column.column_type(), ColumnType::BigChar | ColumnType::NChar) => {
+                Cell::Text(text.trim_end_matches(' ').to_owned())
+            }
+            other => other,
+        };
+        (column.name().to_lowercase(), cell)
+    };
+    row.cells().map(named).collect()
 }
 
 fn cell(data: &ColumnData<'static>) -> Cell {
@@ -243,7 +254,7 @@ fn cell(data: &ColumnData<'static>) -> Cell {
         ColumnData::I32(number) => number.map(|number| Cell::Int(number.into())),
         ColumnData::I64(number) => number.map(Cell::Int),
         ColumnData::Bit(truth) => truth.map(Cell::Bool),
-        ColumnData::String(text) => text.as_ref().map(|text| Cell::Text(text.trim_end_matches(' ').to_owned())),
+        ColumnData::String(text) => text.as_ref().map(|text| Cell::Text(text.to_string())),
         ColumnData::Binary(octets) => octets.as_ref().map(|octets| Cell::Bytes(octets.to_vec())),
         ColumnData::Guid(guid) => guid.map(|guid| Cell::Text(guid.to_string())),
         ColumnData::Date(day) => day.map(|day| from_date(day).map_or_else(|| strange("date"), Cell::Day)),

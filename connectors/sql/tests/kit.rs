@@ -1,5 +1,5 @@
 //! The conformance kit over the SQL connector and the shipped profile, on SQLite, PostgreSQL and MariaDB.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod support;
 
@@ -11,10 +11,11 @@ use fixtures::{
     ehr_sql::EhrSql,
     proxy::{Mischief, Proxy},
     servers::PASSWORD,
+    tds::TdsServer,
 };
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
-use support::{COMMIT_MARIADB, COMMIT_POSTGRES, Ward, group, menu};
+use support::{COMMIT_MARIADB, COMMIT_MSSQL, COMMIT_POSTGRES, Server, Ward, group, menu};
 
 /// What a server says, in its own protocol, in place of letting a client in.
 struct Words {
@@ -60,6 +61,37 @@ impl FaultProxy for Harm {
             Fault::ResetAfterSend => self.words.lost,
             Fault::SlowBody => Mischief::Swallow,
             Fault::Off | Fault::Throttled { .. } | Fault::TruncatedPage | Fault::Html => Mischief::None,
+        });
+    }
+}
+
+/// The same for the wire of SQL Server, where a login is refused only after a greeting: the server does that itself.
+struct TdsHarm {
+    proxy: Arc<Proxy>,
+    server: Arc<TdsServer>,
+}
+
+#[async_trait]
+impl FaultProxy for TdsHarm {
+    fn supports(&self, fault: Fault) -> bool {
+        !matches!(fault, Fault::Throttled { .. } | Fault::TruncatedPage | Fault::Html)
+    }
+
+    async fn set(&self, fault: Fault) {
+        self.server.close_with(match fault {
+            // It is starting; the login is not known.
+            Fault::Unavailable => 18_401,
+            Fault::Unauthorized => 18_456,
+            _ => 0,
+        });
+        self.proxy.set(match fault {
+            Fault::ResetBeforeSend => Mischief::Answer(b""),
+            Fault::ResetAfterSend => Mischief::LoseReplyTo(COMMIT_MSSQL),
+            Fault::SlowBody => Mischief::Swallow,
+            Fault::Html => Mischief::None,
+            Fault::Off | Fault::Throttled { .. } | Fault::TruncatedPage | Fault::Unavailable | Fault::Unauthorized => {
+                Mischief::None
+            }
         });
     }
 }
@@ -117,21 +149,21 @@ fn fixture() -> Fixture {
     serde_json::from_value(values).unwrap()
 }
 
-async fn keeps_the_contract(ward: Ward, words: Option<Words>) {
+async fn keeps_the_contract(ward: Ward, harm: Option<Arc<dyn FaultProxy>>) {
     // given the tables in a database, behind a proxy where there is a network, and a provider for accounts to point at
     let columns = "provider_mnemonic, last_name, first_name, provider_type";
     let values = "'KITPROVIDER', 'Example', 'Testperson', 'PHYSICIAN'";
     ward.ehr.run(&format!("INSERT INTO provider_dict ({columns}) VALUES ({values})")).await.unwrap();
     let mut subject = Subject::new(Arc::new(Erase::<Sql>::new()), ward.config(json!({})), fixture());
     subject.probe = Some(Arc::new(Look(ward.ehr.clone())));
-    let kind = match (words, &ward.proxy) {
-        (Some(words), Some(proxy)) => {
+    let kind = match harm {
+        Some(harm) => {
             subject.wrong_host = Some(ward.config(json!({"database": {"port": 1}})));
             subject.secrets = [("WARD".to_owned(), PASSWORD.to_owned())].into();
-            subject.faults = Some(Arc::new(Harm { proxy: proxy.clone(), words }));
+            subject.faults = Some(harm);
             "sql"
         }
-        _ => {
+        None => {
             subject.wrong_host = Some(ward.config(json!({"database": {"path": "/nonexistent/ward.db"}})));
             "sql-embedded"
         }
@@ -153,11 +185,21 @@ async fn the_connector_keeps_the_contract_over_sqlite() {
 #[tokio::test]
 async fn the_connector_keeps_the_contract_over_postgresql() {
     let Some(ward) = Ward::postgres().await else { return };
-    keeps_the_contract(ward, Some(POSTGRES)).await;
+    let harm = Harm { proxy: ward.proxy.clone().unwrap(), words: POSTGRES };
+    keeps_the_contract(ward, Some(Arc::new(harm))).await;
 }
 
 #[tokio::test]
 async fn the_connector_keeps_the_contract_over_mariadb() {
     let Some(ward) = Ward::mariadb().await else { return };
-    keeps_the_contract(ward, Some(MARIADB)).await;
+    let harm = Harm { proxy: ward.proxy.clone().unwrap(), words: MARIADB };
+    keeps_the_contract(ward, Some(Arc::new(harm))).await;
+}
+
+#[tokio::test]
+async fn the_connector_keeps_the_contract_over_the_wire_of_sql_server() {
+    let ward = Ward::mssql().await;
+    let Server::Tds(server, _) = &ward.server else { panic!() };
+    let harm = TdsHarm { proxy: ward.proxy.clone().unwrap(), server: server.clone() };
+    keeps_the_contract(ward, Some(Arc::new(harm))).await;
 }

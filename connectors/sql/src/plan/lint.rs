@@ -1,6 +1,6 @@
 //! What is wrong with a file apart from its statements.
 
-use super::{Issues, KindPlan};
+use super::{Issues, KindPlan, Named, StepPlan};
 use crate::config::{self, Config, Database, Engine, Form, SessionRevocation, TakesEffect, When};
 use connector_spi::{KindRole, ValueType};
 
@@ -133,6 +133,9 @@ pub(super) fn kind(config: &Config, kind: &config::Kind, at: &str, issues: &mut 
     }
     let writes = kind.create.is_some()
         || !kind.update.is_empty()
+        || !kind.delete.is_empty()
+        || !kind.revoke_sessions.is_empty()
+        || !kind.after.is_empty()
         || kind.entitlements.values().any(|one| !one.add.is_empty() || !one.remove.is_empty());
     if writes && kind.get.is_none() {
         issues.say(format!("{at}/get"), "a kind that is written must be read", None);
@@ -192,8 +195,38 @@ fn attribute(config: &Config, name: &str, attribute: &config::Attribute, at: &st
     }
 }
 
-/// What shows only once the statements are read: an attribute that no statement writes is lost without a word.
+/// What shows only once the statements are read: an attribute that no statement writes is lost without a word, and a statement
+/// that does not ask for its record speaks of all of them.
 pub(super) fn compiled(plan: &KindPlan, at: &str, issues: &mut Issues) {
+    let mut needs = |named: &Named, wanted: &[&str]| {
+        for name in wanted.iter().filter(|name| !named.takes(name)) {
+            let place = named.label.split_once('.').map_or("", |(_, place)| place);
+            issues.say(format!("{at}/{}", place.replace('.', "/")), format!("does not take :{name}"), None);
+        }
+    };
+    plan.get.iter().chain(&plan.effective).chain(&plan.touch).for_each(|named| needs(named, &["id"]));
+    plan.list.iter().for_each(|named| needs(named, &["after", "size"]));
+    plan.changes.iter().for_each(|named| needs(named, &["since"]));
+    plan.taken.iter().for_each(|named| needs(named, &["name"]));
+    for (key, named) in &plan.find {
+        needs(named, &key.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+    for entitlement in plan.entitlements.values() {
+        entitlement.read.iter().for_each(|named| needs(named, &["first", "last"]));
+        for step in entitlement.add.iter().chain(&entitlement.remove) {
+            std::iter::once(&step.named).chain(&step.or_else).for_each(|named| needs(named, &["id"]));
+        }
+        for steps in [&entitlement.add, &entitlement.remove] {
+            // What comes before (a row that a reference needs) may do without.
+            let takes = |step: &StepPlan| step.named.takes("value");
+            let last = steps.last().filter(|_| !steps.iter().any(takes));
+            last.iter().for_each(|step| needs(&step.named, &["value"]));
+        }
+    }
+    let own = plan.states.values().flatten().chain(&plan.update).chain(&plan.delete).chain(&plan.revoke_sessions);
+    for step in own.chain(&plan.then) {
+        std::iter::once(&step.named).chain(&step.or_else).for_each(|named| needs(named, &["id"]));
+    }
     let made: Vec<_> = plan.insert.iter().chain(plan.then.iter().map(|step| &step.named)).collect();
     let changed: Vec<_> = plan.update.iter().map(|step| &step.named).collect();
     for (name, attribute) in &plan.config.attributes {

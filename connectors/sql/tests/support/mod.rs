@@ -11,6 +11,7 @@ use fixtures::{
     ehr_sql::EhrSql,
     proxy::Proxy,
     servers::{DATABASE, Mariadb, PASSWORD, Postgres, USER},
+    tds::{Account, TdsServer},
 };
 use serde_json::{Value as Json, json};
 use std::{
@@ -25,6 +26,8 @@ use tokio::time::Instant;
 /// The commit as it travels: one word of a message, and not the one in READ COMMITTED.
 pub const COMMIT_POSTGRES: &[u8] = b"COMMIT\0";
 pub const COMMIT_MARIADB: &[u8] = b"\x03COMMIT";
+/// The end of the headers, and the transaction manager's number for it.
+pub const COMMIT_MSSQL: &[u8] = b"\x01\0\0\0\x07\0\0\0";
 
 /// A gateway with one secret; keeps every event.
 pub struct Gateway {
@@ -69,6 +72,8 @@ pub enum Server {
     File(TempDir),
     Postgres(Postgres),
     Mariadb(Mariadb),
+    /// SQL Server's protocol over a file.
+    Tds(Arc<TdsServer>, TempDir),
 }
 
 /// A database with the tables in it, and a look at it that does not go through the connector.
@@ -113,9 +118,21 @@ impl Ward {
         Some(Ward { server: Server::Mariadb(server), ehr, proxy: Some(proxy), database })
     }
 
+    /// The wire of SQL Server, and not its engine.
+    pub async fn mssql() -> Ward {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ward.db");
+        let ehr = EhrSql::load(&format!("sqlite://{}?mode=rwc", path.display())).await.unwrap();
+        let account = Account { user: USER.to_owned(), password: PASSWORD.to_owned(), database: DATABASE.to_owned() };
+        let server = Arc::new(TdsServer::start(&path, account).await.unwrap());
+        let proxy = Arc::new(Proxy::start(server.addr()).await.unwrap());
+        let database = networked("mssql", proxy.addr());
+        Ward { server: Server::Tds(server, dir), ehr, proxy: Some(proxy), database }
+    }
+
     /// Every engine that can be had here.
     pub async fn every() -> Vec<Ward> {
-        let mut all = vec![Ward::sqlite().await];
+        let mut all = vec![Ward::sqlite().await, Ward::mssql().await];
         all.extend(Ward::postgres().await);
         all.extend(Ward::mariadb().await);
         all

@@ -243,7 +243,7 @@ async fn a_change_on_an_old_version_is_stale_and_two_at_a_time_are_one_after_the
 #[tokio::test]
 async fn a_statement_that_touches_two_rows_is_undone() {
     let wide = json!([{"sql": "UPDATE user_dict SET last_name = :familyName, first_name = :givenName, email = :email, \
-        employee_no = :employeeNumber, provider_mnemonic = :provider, begin_date = :beginDate, end_date = :endDate"}]);
+        employee_no = :employeeNumber, provider_mnemonic = :provider, begin_date = :beginDate, end_date = :endDate WHERE user_seq = :id OR 1 = 1"}]);
     let stage = Ward::sqlite().await.stage_with(json!({"kinds": {"account": {"update": wide}}})).await;
     let id = stage.create(1, &[]).await.unwrap().id;
     stage.create(2, &[]).await.unwrap();

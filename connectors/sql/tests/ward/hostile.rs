@@ -9,12 +9,11 @@ use std::collections::BTreeMap;
 const COLUMN: usize = 40;
 
 /// Created, found, changed to and read back as it is; or refused by name, and nothing is there.
-async fn round_trip(stage: &Stage, index: u32, one: &Hostile) {
+async fn round_trip(stage: &Stage, index: u32, one: &Hostile, fits: bool) {
     let mut attrs = person(index);
     attrs.insert("givenName".to_owned(), vec![Value::from(one.text.as_str())]);
     let key = BTreeMap::from([("employeeNumber".to_owned(), attrs["employeeNumber"][0].clone())]);
     let made = stage.target.create(&stage.cx("h"), &account(), &attrs, AccountState::Enabled, &[]).await;
-    let fits = one.text.chars().count() <= COLUMN && !one.text.contains('\0');
     match made {
         Ok(made) => {
             assert!(fits, "{:?} was taken", one.text);
@@ -58,39 +57,49 @@ async fn as_key(stage: &Stage, one: &Hostile) {
     }
 }
 
-async fn three_hundred(ward: Ward) {
-    // Names are made of what is given; here they are given, so that a hundred names are enough for all.
+async fn three_hundred(ward: Ward, length: fn(&str) -> usize) {
+    let fits = |text: &str| length(text) <= COLUMN && !text.contains('\0');
     let before = ward.ehr.state().await.unwrap();
     let stage = ward.stage().await;
     let corpus = corpus(COLUMN);
     assert!(corpus.len() >= 300);
     for (index, one) in corpus.iter().enumerate() {
-        round_trip(&stage, u32::try_from(index).unwrap(), one).await;
+        round_trip(&stage, u32::try_from(index).unwrap(), one, fits(&one.text)).await;
     }
     let after = stage.ehr().state().await.unwrap();
     for table in ["menu_dict", "access_group", "provider_dict", "user_menu", "user_session"] {
         assert_eq!(before[table], after[table], "{table}");
     }
-    let kept = corpus.iter().filter(|one| one.text.chars().count() <= COLUMN && !one.text.contains('\0')).count();
+    let kept = corpus.iter().filter(|one| fits(&one.text)).count();
     assert_eq!(after["user_dict"].as_array().unwrap().len(), kept, "these and no others");
     for one in corpus.iter().step_by(5) {
         as_key(&stage, one).await;
     }
 }
 
+fn characters(text: &str) -> usize {
+    text.chars().count()
+}
+
+#[tokio::test]
+async fn three_hundred_hostile_values_are_nothing_but_values_over_the_wire_of_sql_server() {
+    // Its columns count UTF-16 code units.
+    three_hundred(Ward::mssql().await, |text| text.encode_utf16().count()).await;
+}
+
 #[tokio::test]
 async fn three_hundred_hostile_values_are_nothing_but_values_in_sqlite() {
-    three_hundred(Ward::sqlite().await).await;
+    three_hundred(Ward::sqlite().await, characters).await;
 }
 
 #[tokio::test]
 async fn three_hundred_hostile_values_are_nothing_but_values_in_postgresql() {
     let Some(ward) = Ward::postgres().await else { return };
-    three_hundred(ward).await;
+    three_hundred(ward, characters).await;
 }
 
 #[tokio::test]
 async fn three_hundred_hostile_values_are_nothing_but_values_in_mariadb() {
     let Some(ward) = Ward::mariadb().await else { return };
-    three_hundred(ward).await;
+    three_hundred(ward, characters).await;
 }

@@ -1,6 +1,8 @@
 //! The answer to a commit is lost: the work is done, and nobody knows. A hundred times for every operation that writes.
 
-use crate::support::{COMMIT_MARIADB, COMMIT_POSTGRES, Stage, Ward, account, give, group, menu, set, state, take};
+use crate::support::{
+    COMMIT_MARIADB, COMMIT_MSSQL, COMMIT_POSTGRES, Stage, Ward, account, give, group, menu, set, state, take,
+};
 use connector_spi::{AccountState, Change, Class, ConnError, Effect, NativeId};
 use fixtures::proxy::Mischief;
 
@@ -94,6 +96,12 @@ async fn a_lost_answer_leaves_no_double_and_no_false_failure_in_postgresql() {
 async fn a_lost_answer_leaves_no_double_and_no_false_failure_in_mariadb() {
     let Some(ward) = Ward::mariadb().await else { return };
     let lost = Lost { stage: ward.stage().await, commit: COMMIT_MARIADB };
+    lost.every_operation().await;
+}
+
+#[tokio::test]
+async fn a_lost_answer_leaves_no_double_and_no_false_failure_over_the_wire_of_sql_server() {
+    let lost = Lost { stage: Ward::mssql().await.stage().await, commit: COMMIT_MSSQL };
     lost.every_operation().await;
 }
 

@@ -7,5 +7,7 @@ mod endings;
 mod hostile;
 mod lost;
 mod settings;
+mod sql_server;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;

@@ -72,6 +72,20 @@ fn a_statement_stands_where_it_may_do_what_it_does() {
 }
 
 #[test]
+fn a_statement_that_does_not_ask_for_its_record_is_refused() {
+    let wide = json!([{"sql": "UPDATE user_dict SET status = 'A'", "rows": "any"}]);
+    told(json!({"kinds": {"account": {"states": {"enabled": wide}}}}), "/kinds/account/states/enabled/0/sql");
+    told(json!({"kinds": {"account": {"get": "WHERE 1 = 1"}}}), "/kinds/account/get");
+    told(
+        json!({"kinds": {"account": {"list": {"sql": "ORDER BY u.user_seq LIMIT :size"}}}}),
+        "/kinds/account/list/sql",
+    );
+    told(json!({"kinds": {"account": {"touch": "UPDATE user_dict SET row_version = 0"}}}), "/kinds/account/touch");
+    let all = json!([{"key": ["employeeNumber"], "sql": ""}]);
+    told(json!({"kinds": {"account": {"find": all}}}), "/kinds/account/find/0/sql");
+}
+
+#[test]
 fn an_attribute_that_no_statement_writes_is_found() {
     told(
         json!({"kinds": {"account": {"attributes": {"phone": {"max_length": 20}}}}}),
