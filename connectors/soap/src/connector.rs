@@ -62,7 +62,7 @@ impl Connector for SoapConnector {
     async fn check(&self, cx: &Ctx) -> Result<Health> {
         let mut warnings = Vec::new();
         for request in &self.plan.check {
-            let filling = Filling::new(json!({"op": &*cx.op_id, "page": {"size": 1}}));
+            let filling = Filling::new(json!({"op": &*cx.op_id}));
             warnings.append(&mut self.exchange(cx).read(request, &filling).await?.warnings);
         }
         Ok(Health { server: None, warnings })
