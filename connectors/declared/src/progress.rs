@@ -3,7 +3,7 @@
 use crate::change::{Act, Ordered, Sense, What};
 use connector_spi::{Class, ConnError, PartFailure};
 
-/// One change on its way through its acts. Ask for the [`next`](Progress::next), carry it out, [`note`](Progress::note)
+/// One change on its way through its acts. Ask for what is [`due`](Progress::due), carry it out, [`note`](Progress::note)
 /// the outcome; [`end`](Progress::end) tells the whole.
 #[derive(Debug)]
 pub struct Progress<'a, R> {
@@ -33,7 +33,7 @@ impl<'a, R> Progress<'a, R> {
     }
 
     /// The act to carry out now; `None` when there is none left. Nothing is opened while a part that closes has failed.
-    pub fn next(&mut self) -> Option<&Act<'a, R>> {
+    pub fn due(&mut self) -> Option<&Act<'a, R>> {
         while let Some(act) = self.acts.get(self.at).filter(|_| self.through.ended.is_none()) {
             if act.sense != Sense::Opens || !self.held {
                 break;
@@ -45,7 +45,7 @@ impl<'a, R> Progress<'a, R> {
         self.acts.get(self.at).filter(|_| self.through.ended.is_none())
     }
 
-    /// The outcome of the act that [`next`](Progress::next) gave.
+    /// The outcome of the act that [`due`](Progress::due) gave.
     pub fn note(&mut self, outcome: Result<(), ConnError>) {
         let Some(act) = self.acts.get(self.at) else { return };
         match outcome {
@@ -112,10 +112,10 @@ mod tests {
     fn walk(senses: &[Sense], outcomes: &[Result<(), ConnError>]) -> Through {
         let mut progress = Progress::of(acts(senses));
         for outcome in outcomes {
-            assert!(progress.next().is_some());
+            assert!(progress.due().is_some());
             progress.note(outcome.clone());
         }
-        assert!(progress.next().is_none());
+        assert!(progress.due().is_none());
         progress.end()
     }
 

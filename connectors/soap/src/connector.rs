@@ -62,7 +62,7 @@ impl Connector for SoapConnector {
     async fn check(&self, cx: &Ctx) -> Result<Health> {
         let mut warnings = Vec::new();
         for request in &self.plan.check {
-            let filling = Filling::new(json!({"op": &*cx.op_id, "page": {"size": 1}}));
+            let filling = Filling::new(json!({"op": &*cx.op_id}));
             warnings.append(&mut self.exchange(cx).read(request, &filling).await?.warnings);
         }
         Ok(Health { server: None, warnings })
@@ -101,7 +101,7 @@ impl Connector for SoapConnector {
         {
             return Err(ConnError::already_exists("a record with this natural key is there").existing(id));
         }
-        let carries = |one: &&Entitlement| config.carries.iter().any(|kind| *kind == one.kind.0);
+        let carries = |one: &&Entitlement| config.carries.contains(&one.kind.0);
         let carried: Vec<Entitlement> = entitlements.iter().filter(carries).cloned().collect();
         let carried = in_order(carried.clone(), &carried);
         let answer = match self.exchange(cx).write(request, &self.newborn(cx, kind, attrs, state, &carried)).await {

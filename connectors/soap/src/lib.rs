@@ -54,7 +54,10 @@ use connector_spi::{ConfigIssue, ConnError, Connector, ConnectorType, Host, Resu
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Target files that come with the gateway, as `(profile, TOML)`: everything of a target but its address and its secrets.
-pub const PROFILES: [(&str, &str); 1] = [("epic-like", include_str!("../../profiles/epic-like.toml"))];
+pub const PROFILES: [(&str, &str); 2] = [
+    ("epic-like", include_str!("../../profiles/epic-like.toml")),
+    ("oracle-health-like-spml", include_str!("../../profiles/oracle-health-like-spml.toml")),
+];
 
 /// `kind = "soap"`.
 #[derive(Debug, Clone, Copy)]

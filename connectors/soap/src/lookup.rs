@@ -21,7 +21,7 @@ impl SoapConnector {
     /// One record by id.
     pub(crate) async fn fetch(&self, cx: &Ctx, kind: &KindPlan, id: &NativeId) -> Result<Option<Record>> {
         let request = kind.get.as_ref().ok_or_else(|| unsupported(kind, "be read by id"))?;
-        let answer = match self.exchange(cx).read(request, &Filling::new(json!({"id": id.as_str()}))).await {
+        let answer = match self.exchange(cx).read(request, &self.filling(cx, id)).await {
             Ok(answer) => answer,
             Err(error) if error.class == Class::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -54,7 +54,7 @@ impl SoapConnector {
         key: &BTreeMap<String, Value>,
     ) -> Result<Vec<Record>> {
         let wired: Map<String, Json> = key.iter().map(|(name, value)| (name.clone(), wire(value))).collect();
-        let filling = Filling::new(json!({"key": wired}));
+        let filling = Filling::new(json!({"key": wired, "op": &*cx.op_id}));
         let mut found = Vec::new();
         let mut cursor = None;
         for _ in 0..PAGES {

@@ -89,9 +89,12 @@ impl Plan {
                 (name.clone(), ServicePlan::compile(service, &config.http, &names, &pointer, &mut issues))
             })
             .collect();
+        let of_check = env.clone().variable("op", Type::Text);
         let requests = config.check.iter().enumerate();
         let check: Vec<Request> = requests
-            .filter_map(|(at, request)| Request::compile(request, &names, &env, &format!("/check/{at}"), &mut issues))
+            .filter_map(|(at, request)| {
+                Request::compile(request, &names, &of_check, &format!("/check/{at}"), &mut issues)
+            })
             .collect();
         lint::file(config, &mut issues);
         let mut schema = schema::of(config);

@@ -25,7 +25,7 @@ impl Run<'_> {
     /// Carries the acts out.
     pub(crate) async fn through(&mut self, ordered: Ordered<'_, Request>) -> Through {
         let mut progress = Progress::of(ordered);
-        while let Some(act) = progress.next() {
+        while let Some(act) = progress.due() {
             let outcome = self.act(act).await;
             progress.note(outcome);
         }

@@ -199,7 +199,8 @@ fn places<'p>(
 ) {
     for (pointer, place) in all {
         for prefix in place.prefixes() {
-            if !config.namespaces.contains_key(prefix) && !(in_errors && prefix == "soap") {
+            let known = config.namespaces.contains_key(prefix) || (in_errors && prefix == "soap");
+            if !known {
                 issues.say(&pointer, format!("the prefix {prefix} of {} is not declared", place.as_str()), None);
             }
         }
