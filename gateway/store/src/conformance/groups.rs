@@ -343,8 +343,8 @@ pub async fn an_id_that_went_to_another_member_is_not_taken_out(world: &World<'_
     employ(world, "u2").await;
     found(world, "g", &["u1"]).await;
     carry(world, "g").await;
-    renumber(world, "u1", "elsewhere").await;
     renumber(world, "u2", "native-u1").await;
+    renumber(world, "u1", "elsewhere").await;
     world.members("g", vec![MemberOp::ReplaceAll(as_members(&["u2"]))]).await.unwrap();
     assert_eq!(carry(world, "g").await, (names(&["u1"]), vec![]));
     nothing_is_due(world).await;
