@@ -71,7 +71,8 @@ impl Directory {
                     Rdn::new(&config.value, &String::from_utf8_lossy(&value)).under(&config.base)
                 }
             };
-            let (code, words) = self.write_member(&mut session, config, &group, account, what).await?;
+            let list = (config.member.as_str(), config.placeholder.as_deref());
+            let (code, words) = self.write_member(&mut session, list, &group, account, what).await?;
             match (code, what) {
                 (0, _) | (20 | 68, Membership::Give) | (16, Membership::Take) => {
                     self.groups.learn(&key, &group);
@@ -94,19 +95,19 @@ impl Directory {
     async fn write_member(
         &self,
         session: &mut Session<'_>,
-        config: &EntitlementConfig,
+        (member, placeholder): (&str, Option<&str>),
         group: &str,
         account: &str,
         what: Membership,
     ) -> Result<(u32, String)> {
-        let member = config.member.clone().into_bytes();
+        let member = member.as_bytes().to_vec();
         let one = HashSet::from([account.as_bytes().to_vec()]);
         let mods = match what {
             Membership::Give => vec![Mod::Add(member.clone(), one)],
             Membership::Take => vec![Mod::Delete(member.clone(), one)],
         };
         let result = session.modify(group, mods.clone(), Vec::new()).await?;
-        match (&config.placeholder, result.rc, what) {
+        match (placeholder, result.rc, what) {
             // The last member goes, and the group may not be empty.
             (Some(placeholder), 65, Membership::Take) => {
                 let stay = Mod::Add(member, HashSet::from([placeholder.as_bytes().to_vec()]));
@@ -241,12 +242,58 @@ impl Directory {
                 self.membership(cx, old, &held, Membership::Take).await?;
             }
         }
+        self.follow_in_objects(cx, old, Some(new)).await
+    }
+
+    /// The same for groups kept as objects, also for an account that is gone (`new` is nothing): its name would stay in them
+    /// for whoever gets it next.
+    pub(crate) async fn follow_in_objects(&self, cx: &Ctx, old: &str, new: Option<&str>) -> Result<()> {
+        let Some(config) = &self.config.group else { return Ok(()) };
+        let list = (config.member.as_str(), config.placeholder.as_deref());
+        let filter = Filter::Equal(config.member.clone(), old.as_bytes().to_vec());
+        let none = ["1.1".to_owned()];
+        let query = Query {
+            base: &config.base,
+            scope: Scope::Subtree,
+            filter: &filter,
+            attributes: &none,
+            limit: 0,
+            controls: Vec::new(),
+        };
+        let mut session = self.pool.session(cx).await?;
+        let writes = new.map(|new| (new, Membership::Give)).into_iter().chain([(old, Membership::Take)]);
+        let writes: Vec<_> = writes.collect();
+        for group in session.entries(query, "looking for an account's groups").await? {
+            for (account, what) in &writes {
+                let (code, words) = self.write_member(&mut session, list, &group.dn, account, *what).await?;
+                // It is so already, or the group has gone meanwhile.
+                if !matches!((code, what), (0 | 32, _) | (20, Membership::Give) | (16, Membership::Take)) {
+                    return Err(error::refused(code, &words, "changing a group", session.codes).attribute(list.0));
+                }
+            }
+        }
         Ok(())
     }
 
     /// Names of accounts by their ids, looked up anew: a group takes a name as it is, and nothing would hold it against the
     /// id. Values that are names already stay.
     pub(crate) async fn members_to_names(&self, cx: &Ctx, attribute: &str, values: &[Value]) -> Result<Vec<Vec<u8>>> {
+        let (names, missing) = self.names_of(cx, attribute, values).await?;
+        if missing {
+            return Err(ConnError::invalid("a member is no account of the directory").attribute(attribute));
+        }
+        Ok(names)
+    }
+
+    /// As [`Self::members_to_names`] for members to take out: who is no account of the directory any more left its groups when
+    /// the account was deleted.
+    pub(crate) async fn leavers_to_names(&self, cx: &Ctx, attribute: &str, values: &[Value]) -> Result<Vec<Vec<u8>>> {
+        self.names_of(cx, attribute, values).await.map(|(names, _)| names)
+    }
+
+    /// Names by ids, and whether some id has none.
+    async fn names_of(&self, cx: &Ctx, attribute: &str, values: &[Value]) -> Result<(Vec<Vec<u8>>, bool)> {
+        let mut missing = false;
         let (mut names, mut ids) = (Vec::with_capacity(values.len()), HashSet::new());
         for value in values {
             let octets = translate::octets(attribute, value, ValueType::Text)?;
@@ -263,12 +310,10 @@ impl Directory {
         for chunk in ids.chunks(PER_SEARCH) {
             let filter = Filter::Any(chunk.iter().map(|one| (id.clone(), one.clone().into_bytes())).collect());
             let found = self.lookup(cx, &self.config.account.base, &filter).await?;
-            if found.len() < chunk.len() {
-                return Err(ConnError::invalid("a member is no account of the directory").attribute(attribute));
-            }
+            missing |= found.len() < chunk.len();
             names.extend(found.into_values().map(String::into_bytes));
         }
-        Ok(names)
+        Ok((names, missing))
     }
 
     /// Ids of accounts by their names, the placeholder left out. A member that is no account stays a name.

@@ -168,6 +168,7 @@ impl Directory {
                     self.membership(cx, &place.dn, &held, Membership::Take).await?;
                 }
             }
+            self.follow_in_objects(cx, &place.dn, None).await?;
         }
         Ok(())
     }
@@ -316,7 +317,7 @@ impl Directory {
         let Some((name, delta)) = deltas.iter().find(|(name, _)| shape.is_member(name)) else { return Ok(Vec::new()) };
         let (add, remove) = match delta {
             Delta::Patch { add, remove } => {
-                (self.members_to_names(cx, name, add).await?, self.members_to_names(cx, name, remove).await?)
+                (self.members_to_names(cx, name, add).await?, self.leavers_to_names(cx, name, remove).await?)
             }
             Delta::Set(_) | Delta::Clear => {
                 let wanted = match delta {

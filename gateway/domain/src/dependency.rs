@@ -83,6 +83,7 @@ mod tests {
                 closing: None,
                 after: after.iter().map(|kind| Kind::from(*kind)).collect(),
                 references: Default::default(),
+                members: None,
             }),
             sent: None,
             seen: None,
@@ -94,6 +95,7 @@ mod tests {
             pending_since: None,
             fence: 0,
             leased_until: None,
+            members: None,
         }
     }
     fn standing(mut link: Link) -> Link {

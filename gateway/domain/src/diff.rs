@@ -5,8 +5,10 @@
 //! our reason ends. A removal is only ever computed from a complete read, because [`Seen::entitlements`] is `None` until
 //! there was one.
 
-use crate::link::{Delta, Link, Seen, Strip, Wanted, WantedEntitlement};
-use connector_spi::{AccountState, Change, Delta as AttrDelta, Entitlement, EntitlementChange, NativeId, Record};
+use crate::link::{Delta, Link, MemberRef, Seen, Strip, Wanted, WantedEntitlement};
+use connector_spi::{
+    AccountState, Change, Delta as AttrDelta, Entitlement, EntitlementChange, NativeId, Record, Value,
+};
 
 /// What the next call for this link has to do. After a call whose outcome is not known (`sent` is still there), that is to
 /// read; when nothing differs, at most to prove a closing.
@@ -26,7 +28,14 @@ pub fn delta(link: &Link) -> Delta {
         Some(closing) if closing.delete => return Delta::Delete,
         Some(_) | None => {}
     }
-    let change = change(wanted, seen);
+    let mut change = change(wanted, seen);
+    if let (Some(members), Some(differ)) = (&wanted.members, &link.members)
+        && !differ.is_empty()
+    {
+        let ids = |refs: &[MemberRef]| refs.iter().map(|one| Value::from(one.native_id.as_str())).collect();
+        let patch = AttrDelta::Patch { add: ids(&differ.add), remove: ids(&differ.remove) };
+        change.attrs.insert(members.attribute.clone(), patch);
+    }
     if change.is_empty() { Delta::Verify } else { Delta::Update(Box::new(change)) }
 }
 
@@ -102,11 +111,11 @@ fn replaced(held: &[Entitlement], add: &[Entitlement], remove: &[Entitlement]) -
     held.iter().filter(|one| !gone(one)).chain(add).cloned().collect()
 }
 
-/// What is seen after `change` succeeded.
+/// What is seen after `change` succeeded. Members are no part of it: they are remembered one by one, in rows of the store.
 #[must_use]
-pub fn seen_after(seen: &Seen, change: &Change) -> Seen {
+pub fn seen_after(wanted: &Wanted, seen: &Seen, change: &Change) -> Seen {
     let mut after = seen.clone();
-    for (name, delta) in &change.attrs {
+    for (name, delta) in change.attrs.iter().filter(|(name, _)| !holds_members(Some(wanted), name)) {
         match delta {
             AttrDelta::Set(values) => {
                 after.attrs.insert(name.clone(), values.clone());
@@ -174,8 +183,9 @@ pub fn seen_read(before: Option<&Seen>, gave: &[Entitlement], wanted: Option<&Wa
     };
     // Only what we manage is kept: the rest of the record is not ours to store.
     let ours = |name: &String| {
-        wanted.is_none_or(|wanted| wanted.attrs.is_empty() || wanted.attrs.contains_key(name))
-            || before.is_some_and(|seen| seen.attrs.contains_key(name))
+        let managed = wanted.is_none_or(|wanted| wanted.attrs.is_empty() || wanted.attrs.contains_key(name))
+            || before.is_some_and(|seen| seen.attrs.contains_key(name));
+        managed && !holds_members(wanted, name)
     };
     Seen {
         state: Some(record.state),
@@ -187,6 +197,11 @@ pub fn seen_read(before: Option<&Seen>, gave: &[Entitlement], wanted: Option<&Wa
         verified: None,
         warnings: Vec::new(),
     }
+}
+
+/// Whether the attribute holds the members of a group, whose list may be too long to be kept on a link.
+fn holds_members(wanted: Option<&Wanted>, name: &str) -> bool {
+    wanted.and_then(|wanted| wanted.members.as_ref()).is_some_and(|members| members.attribute == *name)
 }
 
 /// Entitlements that a call gives: recorded before it is made.
@@ -212,7 +227,7 @@ pub fn gives(link: &Link, delta: &Delta) -> Vec<Entitlement> {
 mod tests {
     use super::*;
     use crate::link::Closing;
-    use connector_spi::{Attrs, Value};
+    use connector_spi::Attrs;
     use proptest::prelude::*;
 
     fn group(name: &str) -> Entitlement {
@@ -232,6 +247,7 @@ mod tests {
             closing: None,
             after: Vec::new(),
             references: Default::default(),
+            members: None,
         }
     }
     fn holds(held: &[&str], owned: &[&str]) -> Seen {
@@ -292,7 +308,7 @@ mod tests {
             let wanted_now = wants(&pick(&wanted));
             let seen = holds(&pick(&held), &pick(&owned));
             let once = change(&wanted_now, &seen);
-            let after = seen_after(&seen, &once);
+            let after = seen_after(&wanted_now, &seen, &once);
             prop_assert!(change(&wanted_now, &after).is_empty());
             for foreign in held.difference(&owned) {
                 let foreign = group(&names[usize::from(*foreign)]);

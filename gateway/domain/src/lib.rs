@@ -14,6 +14,7 @@ pub mod clock;
 pub mod dependency;
 pub mod diff;
 pub mod gates;
+pub mod group;
 pub mod id;
 pub mod index;
 pub mod lifecycle;
@@ -28,7 +29,10 @@ pub mod source;
 pub use audit::{Action, AuditEntry};
 pub use clock::Clock;
 pub use id::{ResourceId, SourceId, TargetId};
-pub use link::{Lane, LastError, Link, LinkKey, LinkState, Origin, Parked, Seen, Sent, Wanted, WantedEntitlement};
+pub use link::{
+    Lane, LastError, Link, LinkKey, LinkState, MemberDelta, MemberRef, Members, Origin, Parked, Seen, Sent, Wanted,
+    WantedEntitlement,
+};
 pub use policy::{Policy, PolicyConfig};
 pub use resolve::{Resolution, resolve};
 pub use source::{Delivery, Discovery, Source, UnknownEntitlements};

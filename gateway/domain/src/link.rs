@@ -56,6 +56,9 @@ pub struct Link {
     pub fence: u64,
     /// Until when the present claim holds.
     pub leased_until: Option<Timestamp>,
+    /// Members that this claim is to put in and take out. Only a claim fills it in; as read otherwise it is `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<MemberDelta>,
 }
 
 impl Link {
@@ -69,6 +72,43 @@ impl Link {
             }
         }
     }
+
+    /// Whether the next call can carry members: the object stands, is not being closed, and nothing has to be read first.
+    #[must_use]
+    pub fn takes_members(&self) -> bool {
+        let open = self.wanted.as_ref().is_some_and(|wanted| wanted.members.is_some() && wanted.closing.is_none());
+        open && self.native_id.is_some() && self.seen.is_some() && self.sent.is_none()
+    }
+}
+
+/// Most members that one call puts in and takes out.
+pub const MEMBERS_AT_ONCE: u32 = 500;
+
+/// Members that one call puts into a group and takes out of it. At most [`MEMBERS_AT_ONCE`] in all; no account is in both.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemberDelta {
+    /// To put in.
+    pub add: Vec<MemberRef>,
+    /// To take out.
+    pub remove: Vec<MemberRef>,
+}
+
+impl MemberDelta {
+    /// Whether there is nobody in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.add.is_empty() && self.remove.is_empty()
+    }
+}
+
+/// A member of a group in a target: an account there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MemberRef {
+    /// The number of the account's own link.
+    pub account: i64,
+    /// The target's id of the account. For one to take out: the id under which it was put in.
+    pub native_id: NativeId,
 }
 
 /// Where a link stands. That it is pending is derived, see [`Link::pending`].
@@ -209,6 +249,19 @@ pub struct Wanted {
     /// Attributes that hold the native id of another object of the same person, by the kind of that object.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub references: BTreeMap<String, Kind>,
+    /// For an object that has members. Who they are is not here: members are rows of their own in the store, so that one more
+    /// in a group of 50,000 costs what it costs in a group of 10.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub members: Option<Members>,
+}
+
+/// How an object in a target holds its members.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Members {
+    /// The target's attribute whose values are their native ids.
+    pub attribute: String,
+    /// The kind of object that they are.
+    pub of: Kind,
 }
 
 /// What ending an account means, by the target's policy.

@@ -95,6 +95,7 @@ impl AccountMapping {
             closing: None,
             after: self.depends_on.clone(),
             references: self.references.clone(),
+            members: None,
         })
     }
 
@@ -117,6 +118,7 @@ impl AccountMapping {
             closing: Some(Closing { strip, sessions, delete: end == End::Delete, keep: self.keeps }),
             after: self.dependents.clone(),
             references: BTreeMap::new(),
+            members: None,
         }
     }
 }
@@ -156,6 +158,24 @@ pub fn environment(types: &Types) -> Env {
     let group = Type::object([("value", Type::Text), ("display", Type::Text), ("direct", Type::Boolean)]);
     fields.insert("groups".to_owned(), Type::list(group));
     Env::new().variable("user", Type::object(fields))
+}
+
+/// What the expressions of `[target.group]` see: `group`, with `id`, `displayName` and `externalId`.
+#[must_use]
+pub fn group_environment() -> Env {
+    let fields = ["id", "displayName", "externalId"].map(|name| (name, Type::Text));
+    Env::new().variable("group", Type::object(fields))
+}
+
+/// The variables of one group.
+#[must_use]
+pub fn group_variables(id: &ResourceId, attrs: &Object, external_id: Option<&str>) -> Vars {
+    let group = json!({
+        "id": id.as_str(),
+        "displayName": attrs.get("displayName"),
+        "externalId": external_id,
+    });
+    Vars::new(json!({ "group": group }))
 }
 
 fn field(attribute: &Attribute) -> Option<(String, Type)> {

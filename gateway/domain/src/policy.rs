@@ -5,12 +5,15 @@
 //! expression meets a value it cannot handle, and that holds only the one account.
 
 mod config;
+mod groups;
 mod objects;
 mod taken;
 
 pub use config::*;
 
 use crate::catalogue::{Catalogue, EntitlementEntry, RoleEntry, composite, parse_composite};
+use crate::group::{self, GroupMapping};
+use crate::link::{Link, Wanted};
 use crate::mapping::{self, AccountMapping};
 use crate::roles::RoleRule;
 use crate::{Delivery, Source, SourceId, TargetId};
@@ -44,6 +47,8 @@ pub struct TargetPolicy {
     pub account: Option<AccountMapping>,
     /// Further objects of a person with an account, by kind.
     pub others: Vec<AccountMapping>,
+    /// Groups, where the target holds them as objects.
+    pub group: Option<GroupMapping>,
     /// Some role names this target.
     pub by_roles: bool,
 }
@@ -88,11 +93,13 @@ impl Policy {
     pub fn compile(config: &PolicyConfig, types: &Types) -> Result<Policy, Vec<Issue>> {
         let mut issues = Vec::new();
         let zones = compile_zones(&config.zones, &mut issues);
-        let env = environment(config, types, &zones);
+        let env = with_tables(mapping::environment(types), config, &zones);
+        let group_env = with_tables(mapping::group_environment(), config, &zones);
         let (sources, owns) = compile_sources(&config.sources, &mut issues);
         let entries = catalogue_entries(config);
         let roles = compile_roles(config, &env, &entries, &mut issues);
-        let targets = compile_targets(config, &env, &roles, &mut issues);
+        let targets = compile_targets(config, &env, &group_env, &roles, &mut issues);
+        groups::check_overlap(config, &mut issues);
         if !issues.is_empty() {
             return Err(issues);
         }
@@ -130,6 +137,22 @@ impl Policy {
         self.targets.iter().find(|target| target.name == name)
     }
 
+    /// How the object of a link is closed whose resource is gone. `None`: the target has no mapping of its kind, and it stays
+    /// as it is.
+    #[must_use]
+    pub fn close(&self, link: &Link) -> Option<Wanted> {
+        let before = link.wanted.as_ref();
+        let target = self.targets.iter().find(|target| target.id == link.key.target)?;
+        if let Some(object) = target.object(&link.key.kind) {
+            return Some(object.close(before));
+        }
+        match &target.group {
+            Some(group) if group.object.kind == link.key.kind => Some(group.close(before)),
+            // Members that nothing manages any more must not go on being carried.
+            Some(_) | None => before.filter(|wanted| wanted.members.is_some()).map(group::left),
+        }
+    }
+
     /// The place of a source in the order of precedence; unknown ones (removed from the configuration) come last.
     #[must_use]
     pub fn precedence(&self, id: &SourceId) -> usize {
@@ -160,9 +183,8 @@ impl Policy {
     }
 }
 
-/// What expressions of this configuration may refer to.
-fn environment(config: &PolicyConfig, types: &Types, zones: &BTreeMap<String, TimeZone>) -> Env {
-    let mut env = mapping::environment(types);
+/// The variables with the tables and zones that every expression may name.
+fn with_tables(mut env: Env, config: &PolicyConfig, zones: &BTreeMap<String, TimeZone>) -> Env {
     for (name, rows) in &config.tables {
         env = env.table(name.clone(), rows.iter().map(|(key, value)| (key.clone(), value.clone())));
     }
@@ -348,17 +370,25 @@ fn no_target(name: &str, pointer: String, config: &PolicyConfig) -> Issue {
     }
 }
 
-fn compile_targets(config: &PolicyConfig, env: &Env, roles: &[RoleRule], issues: &mut Vec<Issue>) -> Vec<TargetPolicy> {
+fn compile_targets(
+    config: &PolicyConfig,
+    env: &Env,
+    group_env: &Env,
+    roles: &[RoleRule],
+    issues: &mut Vec<Issue>,
+) -> Vec<TargetPolicy> {
     let mut names = BTreeSet::new();
     let mut targets = Vec::new();
     for (place, target) in config.targets.iter().enumerate() {
         check_name(&target.name, &format!("/target/{place}/name"), &mut names, issues);
-        let (account, others) = objects::compile(target, env, &format!("/target/{place}"), issues);
+        let at = format!("/target/{place}");
+        let (account, others) = objects::compile(target, env, &at, issues);
         targets.push(TargetPolicy {
             id: TargetId::new(target.id.as_deref().unwrap_or(&target.name)),
             name: target.name.clone(),
             account,
             others,
+            group: groups::compile(target, group_env, &at, issues),
             by_roles: roles.iter().any(|role| role.names(&target.name)),
         });
     }

@@ -182,7 +182,7 @@ fn an_echo_of_what_others_said_is_no_assertion() {
 fn everything_wrong_in_a_configuration_is_told_at_once_with_its_place() {
     let mut config = config();
     config.roles[0].when = Some("user.titel == 'Nurse'".to_owned());
-    config.roles[0].entitlements.push("ehr:position:XX".to_owned());
+    config.roles[0].entitlements.push("ehr:position:XX".into());
     config.roles[0].accounts.push("moon".to_owned());
     config.zones.insert("WEST".to_owned(), "America/Nowhere".to_owned());
     let issues = Policy::compile(&config, &scim::Types::built_in()).unwrap_err();

@@ -6,7 +6,7 @@
 use crate::targets::Target;
 use connector_spi::{AccountState, Class, ConnError, Ctx, NativeId, Record, Value};
 use gateway_domain::audit::{Action, AuditEntry};
-use gateway_domain::link::{Delta, Lane, LastError, Link, LinkKey, LinkState, Parked, Seen, Sent, Wanted};
+use gateway_domain::link::{Delta, Lane, LastError, Link, LinkKey, LinkState, MemberDelta, Parked, Seen, Sent, Wanted};
 use gateway_domain::{diff, retry};
 use gateway_store::{Settle, Store};
 use jiff::{SignedDuration, Timestamp};
@@ -23,6 +23,8 @@ struct Outcome {
     /// `None`: as wanted, nothing more to do.
     again: Option<Duration>,
     applied: bool,
+    /// Members that were put in and taken out.
+    members: Option<MemberDelta>,
     detail: String,
 }
 
@@ -73,7 +75,8 @@ async fn call(target: &Target, store: &dyn Store, link: &Link, wanted: &Wanted, 
         }
         (Delta::Update(change), Some(id)) => match connector.update(&cx, kind, id, change).await {
             Ok(updated) => {
-                let mut seen = diff::seen_after(link.seen.as_ref().unwrap_or(&Seen::default()), change);
+                let mut seen = diff::seen_after(wanted, link.seen.as_ref().unwrap_or(&Seen::default()), change);
+                let members = carried(link, wanted, &updated.failed);
                 seen.warnings = updated.warnings;
                 for (name, values) in updated.side_effects {
                     seen.attrs.insert(name, values);
@@ -81,7 +84,7 @@ async fn call(target: &Target, store: &dyn Store, link: &Link, wanted: &Wanted, 
                 let native_id = updated.new_id.unwrap_or_else(|| id.clone());
                 let linked = Outcome { native_id: Some(native_id), state: LinkState::Linked, ..idle(link) };
                 let done = parts(link, linked, seen, updated.failed, wanted, &sent, "changed");
-                prove(target, &cx, link, wanted, &sent, done).await
+                Outcome { members, ..prove(target, &cx, link, wanted, &sent, done).await }
             }
             Err(error) => failed(link, sent, error),
         },
@@ -209,7 +212,8 @@ async fn adopt(
     if agreement != Some(true) {
         return disputed(link, "an object has the natural key already, and nothing proves whose it is");
     }
-    let holds_something = record.entitlements.as_ref().is_none_or(|held| !held.is_empty());
+    // A group holds no entitlements: whom others put in stays in.
+    let holds_something = wanted.members.is_none() && record.entitlements.as_ref().is_none_or(|held| !held.is_empty());
     if holds_something && !target.adopts_entitled() {
         let error = ConnError::conflict("the account was there before and holds entitlements that were not given here");
         return Outcome {
@@ -269,6 +273,12 @@ fn disputed(link: &Link, why: &str) -> Outcome {
         detail: "disputed".to_owned(),
         ..idle(link)
     }
+}
+
+/// The members that a change carried, when the target took them.
+fn carried(link: &Link, wanted: &Wanted, failures: &[connector_spi::PartFailure]) -> Option<MemberDelta> {
+    let attribute = &wanted.members.as_ref()?.attribute;
+    link.members.clone().filter(|_| failures.iter().all(|failure| failure.part != *attribute))
 }
 
 /// The outcome of a call that succeeded but for some parts. A part that failed is not yet as wanted: it stays due.
@@ -439,6 +449,7 @@ fn idle(link: &Link) -> Outcome {
         error: None,
         again: None,
         applied: false,
+        members: None,
         detail: String::new(),
     }
 }
@@ -475,6 +486,7 @@ fn settle(target: &Target, link: Link, outcome: Outcome, now: Timestamp) -> Sett
         due_at,
         attempt: outcome.attempt,
         error: outcome.error.map(|error| LastError { error, at: now }),
+        members: outcome.members,
         now,
         audit: AuditEntry {
             at: now,

@@ -6,7 +6,7 @@ use gateway_domain::index::{self, Index, Plan, Unique};
 use gateway_domain::lifecycle::{self, Cause};
 use gateway_domain::link::{LinkWrite, Wanted};
 use gateway_domain::resolve::{self, Assertion, Subject};
-use gateway_domain::{Policy, ResourceId, Source, SourceId, UnknownEntitlements, roles};
+use gateway_domain::{Policy, ResourceId, Source, SourceId, UnknownEntitlements, group, roles};
 use gateway_store::{AssertionWrite, Change, Expect, Snapshot, SweepCause, Write};
 use jiff::Timestamp;
 use scim::{Dialect, MemberOp, Object, Resource, ResourceType, ScimError, ScimType};
@@ -143,7 +143,8 @@ pub(crate) fn expect(policy: &Policy, snapshot: &Snapshot) -> Expect {
     }
 }
 
-/// Links of a user as decided now; other resource types have none. What the rules give is put into the attributes besides.
+/// Links of a user or of a group as decided now; other resource types have none. What the rules give a user is put into the
+/// attributes besides.
 pub(crate) fn links(
     scene: &Scene<'_>,
     id: &ResourceId,
@@ -152,6 +153,11 @@ pub(crate) fn links(
     snapshot: &Snapshot,
     cause: Cause,
 ) -> (Vec<LinkWrite>, Option<Timestamp>) {
+    if scene.ty.accepts_members() {
+        let subject = group::Subject { id, assertions, attrs, links: &snapshot.links };
+        let decided = group::resolve(subject, scene.policy, scene.now);
+        return (lifecycle::steps(id, decided, &snapshot.links, cause, scene.now), None);
+    }
     if scene.ty.name != "User" {
         return (Vec::new(), None);
     }

@@ -4,7 +4,6 @@ use crate::compose::{self, Scene};
 use crate::intake::{Precondition, absent};
 use crate::{Caller, Engine, Error};
 use gateway_domain::audit::{Action, AuditEntry};
-use gateway_domain::link::{Link, Wanted};
 use gateway_domain::{Policy, ResourceId, lifecycle, resolve};
 use gateway_store::{AssertionWrite, Change, Snapshot, Write};
 use scim::ResourceType;
@@ -70,10 +69,6 @@ impl Engine {
         action: Action,
     ) -> Change {
         let now = self.clock().now();
-        let close = |link: &Link| -> Option<Wanted> {
-            let target = policy.targets.iter().find(|target| target.id == link.key.target)?;
-            Some(target.object(&link.key.kind)?.close(link.wanted.as_ref()))
-        };
         Change {
             ty: ty.name.clone(),
             id: id.clone(),
@@ -85,7 +80,7 @@ impl Engine {
             members: Vec::new(),
             sweep_members: ty.accepts_members() && policy.uses_groups,
             sweep: None,
-            links: lifecycle::tombstones(&snapshot.links, close, now),
+            links: lifecycle::tombstones(&snapshot.links, |link| policy.close(link), now),
             next_change_at: None,
             audit: AuditEntry {
                 at: now,

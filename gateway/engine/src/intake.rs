@@ -213,7 +213,14 @@ impl Engine {
                 Write::Members | Write::Keep | Write::Delete => None,
             };
             let external_ids = external_ids_after(&snapshot, &change);
-            let woken: Vec<_> = change.links.iter().map(|link| link.key.target.clone()).collect();
+            let mut woken: Vec<_> = change.links.iter().map(|link| link.key.target.clone()).collect();
+            if ty.accepts_members() {
+                // Members are carried by links that the change itself need not name.
+                let policy = self.policy();
+                woken.extend(
+                    policy.targets.iter().filter(|target| target.group.is_some()).map(|target| target.id.clone()),
+                );
+            }
             let sweeps = change.sweep.is_some() || change.sweep_members;
             match self.store().commit(change).await {
                 Ok(committed) => {

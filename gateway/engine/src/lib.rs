@@ -136,7 +136,7 @@ impl Engine {
         &self.0.targets
     }
 
-    /// Whether resources of this type are people: only those have links.
+    /// Whether resources of this type are people.
     pub(crate) fn is_user(&self, ty: &ResourceType) -> bool {
         ty.name == self.types().user().name
     }

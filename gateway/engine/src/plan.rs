@@ -157,5 +157,6 @@ fn new_link(key: LinkKey) -> Link {
         pending_since: None,
         fence: 0,
         leased_until: None,
+        members: None,
     }
 }

@@ -7,7 +7,8 @@ use crate::compose::{self, Scene};
 use crate::{Engine, Error};
 use gateway_domain::audit::Action;
 use gateway_domain::{ResourceId, Source, SourceId};
-use gateway_store::{Change, Snapshot, Write};
+use gateway_store::{Change, Snapshot, Swept, Write};
+use scim::ResourceType;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -44,16 +45,18 @@ pub(crate) async fn run(engine: Engine, stop: CancellationToken) {
 async fn round(engine: &Engine) -> Result<bool, Error> {
     let mut worked = false;
     if let Some(sweep) = engine.store().next_sweep().await? {
-        let (users, cursor) = engine.store().sweep_users(&sweep, CHUNK).await?;
-        for user in &users {
-            engine.decide_anew(user, false).await?;
+        let (swept, cursor) = engine.store().swept(&sweep, CHUNK).await?;
+        for Swept { ty, id } in &swept {
+            if let Some(ty) = engine.types().by_name(ty) {
+                engine.decide_anew(ty, id, false).await?;
+            }
         }
         engine.store().advance_sweep(sweep.id, cursor).await?;
         worked = true;
     }
     let due = engine.store().changes_due(engine.clock().now(), CHUNK).await?;
     for user in &due {
-        engine.decide_anew(user, true).await?;
+        engine.decide_anew(engine.types().user(), user, true).await?;
     }
     Ok(worked || !due.is_empty())
 }
@@ -69,32 +72,33 @@ async fn until_next(engine: &Engine) -> Duration {
 }
 
 impl Engine {
-    /// Decides about one user again. `dated`: its date has come, and is written anew in any case.
-    pub(crate) async fn decide_anew(&self, user: &ResourceId, dated: bool) -> Result<(), Error> {
-        let ty = Arc::clone(self.types().user());
+    /// Decides about one user or group again. `dated`: its date has come, and is written anew in any case.
+    pub(crate) async fn decide_anew(&self, ty: &Arc<ResourceType>, id: &ResourceId, dated: bool) -> Result<(), Error> {
         let compute = |snapshot: &Snapshot| -> Result<Option<Change>, Error> {
-            if snapshot.resource.is_none() {
-                return Ok(None);
-            }
+            let Some(stored) = &snapshot.resource else { return Ok(None) };
             let policy = self.policy();
             let source = self.speaker(snapshot);
             let scene = Scene {
                 policy: &policy,
                 epoch: self.epoch(),
-                ty: &ty,
-                plan: self.index(&ty)?,
+                ty,
+                plan: self.index(ty)?,
                 source: &source,
                 now: self.clock().now(),
             };
-            let attrs = gateway_domain::resolve::attributes(&snapshot.assertions, &policy);
-            let mut change = compose::resolved(&scene, user, snapshot, &snapshot.assertions, attrs, Action::Sweep);
+            let attrs = match self.is_user(ty) {
+                true => gateway_domain::resolve::attributes(&snapshot.assertions, &policy),
+                // What a group is called is for its sources to say, not for a policy.
+                false => stored.attrs.clone(),
+            };
+            let mut change = compose::resolved(&scene, id, snapshot, &snapshot.assertions, attrs, Action::Sweep);
             change.audit.actor = "gateway".to_owned();
             let same = change.write == Write::Keep;
             Ok((!same || !change.links.is_empty() || dated).then_some(change))
         };
-        match self.commit_fresh(&ty, user, None, compute).await {
+        match self.commit_fresh(ty, id, None, compute).await {
             Ok(_) => Ok(()),
-            // A user that is written all the time is decided about by its own writes.
+            // Who is written all the time is decided about by those writes.
             Err(Error::Busy(_)) => Ok(()),
             Err(error) => Err(error),
         }

@@ -23,7 +23,7 @@ pub use rows::{Row, rows};
 
 use connector_layers::LayerConfig;
 use connector_spi::SecretRef;
-use gateway_domain::policy::{AccountConfig, CatalogueConfig, ObjectConfig, RoleConfig, SourceConfig};
+use gateway_domain::policy::{AccountConfig, CatalogueConfig, GroupConfig, ObjectConfig, RoleConfig, SourceConfig};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -206,6 +206,8 @@ pub struct Target {
     pub account: Option<AccountConfig>,
     /// Further objects of a person with an account, by the target's kind of object: `[target.object.provider]`.
     pub object: BTreeMap<String, ObjectConfig>,
+    /// Which groups it has as objects, with their members. Without it groups are only an input to rules.
+    pub group: Option<GroupConfig>,
     /// What it can grant. Without any entry everything that roles name is taken for granted.
     pub catalogue: Vec<CatalogueConfig>,
     /// What it can grant, from a file that was exported there.

@@ -137,6 +137,7 @@ pub struct Committed {
     pub modified: Timestamp,
     /// Whether anything changed: `Members` that were all so already change nothing.
     pub changed: bool,
-    /// The store's numbers of the links written, in order of `links`.
+    /// The store's numbers of the links written, in order of `links`, and behind them those of a group that are due because
+    /// its members changed.
     pub links: Vec<i64>,
 }

@@ -31,7 +31,7 @@ pub use error::{Result, StoreError};
 pub use query::{ListPage, ListRequest, MemberRow, Needs, PageAsk, Position, Sort, View};
 pub use sqlite::Sqlite;
 pub use token::Token;
-pub use work::{ClaimAsk, LinkFilter, Settle, Settled, Slots, Sweep, SweepCause, TargetStatus};
+pub use work::{ClaimAsk, LinkFilter, Settle, Settled, Slots, Sweep, SweepCause, Swept, TargetStatus};
 
 /// The gateway's memory.
 ///
@@ -57,6 +57,10 @@ pub trait Store: Send + Sync + 'static {
     /// - `Stale` when the version, the groups or the policy epoch are not those it was computed from.
     /// - `Uniqueness` when an index entry that must be unique belongs to another resource.
     /// - Concurrent callers share one transaction; each one's failure is its own.
+    /// - A link whose wanted state has members has a row for each account of the group's users in its target, also of those in
+    ///   groups inside it, from its first write on; the rows follow the group's members, and go when the group is deleted. A
+    ///   link with rows that differ is due.
+    /// - An account whose link is closed is no member, unless its closing strips nothing.
     async fn commit(&self, change: Change) -> Result<Committed>;
 
     /// Takes due links of one target, most urgent lane first, and records in the same transaction what each is about to send.
@@ -65,6 +69,10 @@ pub trait Store: Send + Sync + 'static {
     /// - Never gives out two links of one (target, kind, natural key) at a time.
     /// - Never gives out more of a lane than `slots` says.
     /// - A link whose lease ran out is given out again with a higher fence.
+    /// - A link that can take members ([`Link::takes_members`]) comes with the first of those that differ, at most
+    ///   [`MEMBERS_AT_ONCE`], and what is handed out is remembered as sent until it is settled.
+    ///
+    /// [`MEMBERS_AT_ONCE`]: gateway_domain::link::MEMBERS_AT_ONCE
     async fn claim(&self, ask: ClaimAsk) -> Result<Vec<Link>>;
 
     /// Writes down the outcome of a claim.
@@ -72,6 +80,8 @@ pub trait Store: Send + Sync + 'static {
     /// # Behaviour
     /// - `Superseded` and no change when the fence is not the newest.
     /// - When the link's generation moved on meanwhile, the link stays due at once.
+    /// - Members that were carried are there, or gone; a link with more to carry is due at once, unless it failed.
+    /// - A link that got another native id, or lost its own, moves the rows of the groups that its account is in.
     async fn settle(&self, settle: Settle) -> Result<Settled>;
 
     /// Gives all leases back that this process left behind. Called once after the start, before any claim; the links become
@@ -99,8 +109,9 @@ pub trait Store: Send + Sync + 'static {
     /// The oldest sweep that is not finished.
     async fn next_sweep(&self) -> Result<Option<Sweep>>;
 
-    /// The next users a sweep has to look at, after its cursor, at most `limit`, with the cursor that stands behind the last.
-    async fn sweep_users(&self, sweep: &Sweep, limit: u32) -> Result<(Vec<ResourceId>, Option<i64>)>;
+    /// The next resources a sweep has to look at, after its cursor, at most `limit`, with the cursor that stands behind the
+    /// last.
+    async fn swept(&self, sweep: &Sweep, limit: u32) -> Result<(Vec<Swept>, Option<i64>)>;
 
     /// Moves a sweep's cursor, or ends it with `None`.
     async fn advance_sweep(&self, id: i64, cursor: Option<i64>) -> Result<()>;

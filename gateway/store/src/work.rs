@@ -1,7 +1,7 @@
 //! Claims, settlements and sweeps.
 
 use connector_spi::NativeId;
-use gateway_domain::{AuditEntry, LastError, Link, LinkState, ResourceId, Seen, Sent, TargetId};
+use gateway_domain::{AuditEntry, LastError, Link, LinkState, MemberDelta, ResourceId, Seen, Sent, TargetId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -55,6 +55,8 @@ pub struct Settle {
     pub attempt: u32,
     /// Why it failed; `None` clears.
     pub error: Option<LastError>,
+    /// Members that were put in and taken out: what the claim handed out, when the target took it.
+    pub members: Option<MemberDelta>,
     /// The gateway's clock.
     pub now: Timestamp,
     /// The audit row.
@@ -115,7 +117,7 @@ pub struct TargetStatus {
     pub last_success: Option<Timestamp>,
 }
 
-/// Users whose wanted states must be computed anew, worked off in chunks.
+/// Resources whose wanted states must be computed anew, worked off in chunks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sweep {
     /// The store's number of it.
@@ -126,11 +128,20 @@ pub struct Sweep {
     pub cursor: i64,
 }
 
+/// A resource that a sweep has to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Swept {
+    /// Its resource type's name.
+    pub ty: String,
+    /// Its id.
+    pub id: ResourceId,
+}
+
 /// Whom a sweep is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SweepCause {
-    /// Everybody: the policy changed.
+    /// All users and all groups: the policy changed.
     Policy {
         /// To this epoch.
         epoch: u64,

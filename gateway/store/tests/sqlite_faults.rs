@@ -124,7 +124,7 @@ fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
 async fn a_full_disk_refuses_writes_and_recovers_without_a_restart() {
     let dir = TempDir::new().unwrap();
     let path = dir.path().join("store.db");
-    let options = Options { max_pages: Some(60), ..Options::default() };
+    let options = Options { max_pages: Some(65), ..Options::default() };
     let store = Sqlite::open(&path, TestClock::new(), options).unwrap();
     let world = world(&store);
     let big = |n: usize| json!({ "userName": format!("u{n}"), "title": "x".repeat(9_000) });

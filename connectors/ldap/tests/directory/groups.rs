@@ -2,6 +2,8 @@
 
 use super::*;
 
+const PLACEHOLDER: &str = "uid=placeholder,ou=services,dc=hosp,dc=example";
+
 #[tokio::test]
 async fn giving_and_taking_groups_is_by_value_and_may_be_repeated() {
     let Some(target) = Target::new().await else { return };
@@ -53,8 +55,7 @@ async fn an_account_with_entitlements_is_opened_last_and_only_when_all_arrived()
 #[tokio::test]
 async fn groups_can_be_kept_as_objects() {
     let objects = |config: &mut serde_json::Value| {
-        let placeholder = "uid=placeholder,ou=services,dc=hosp,dc=example";
-        config["group"] = json!({ "base": "ou=teams,dc=hosp,dc=example", "placeholder": placeholder });
+        config["group"] = json!({ "base": "ou=teams,dc=hosp,dc=example", "placeholder": PLACEHOLDER });
     };
     let Some(target) = Target::with(Setup::default(), objects).await else { return };
     let (one, two) = (target.make(1).await, target.make(2).await);
@@ -82,6 +83,34 @@ async fn groups_can_be_kept_as_objects() {
     let unknown = member(Delta::Set(vec!["00000000-0000-0000-0000-000000000000".into()]));
     let refused = target.connector.update(&cx(&target.host), &kind, &made.id, &unknown).await.unwrap_err();
     assert_eq!((refused.class, refused.attribute.as_deref()), (Class::Invalid, Some("member")));
+}
+
+#[tokio::test]
+async fn a_deleted_or_renamed_account_leaves_no_old_name_in_groups_kept_as_objects() {
+    let objects = |config: &mut serde_json::Value| {
+        config["group"] = json!({ "base": "ou=teams,dc=hosp,dc=example", "placeholder": PLACEHOLDER });
+        config["account"]["allow_delete"] = json!(true);
+    };
+    // No overlay of the server follows names in this one.
+    let Some(target) = Target::with(Setup { bare: true, ..Setup::default() }, objects).await else { return };
+    let (one, two) = (target.make(1).await, target.make(2).await);
+    let kind = Kind::from("group");
+    let members = vec![one.as_str().into(), two.as_str().into()];
+    let attrs = Attrs::from([("cn".to_owned(), vec!["night shift".into()]), ("member".to_owned(), members)]);
+    let made = target.connector.create(&cx(&target.host), &kind, &attrs, AccountState::Enabled, &[]).await.unwrap();
+    let account = Kind::from("account");
+    target.connector.delete(&cx(&target.host), &account, &one).await.unwrap();
+    let renamed =
+        Change { attrs: BTreeMap::from([("uid".to_owned(), Delta::Set(vec!["renamed".into()]))]), ..Change::default() };
+    target.connector.update(&cx(&target.host), &account, &two, &renamed).await.unwrap();
+
+    let held = target.slapd.values("cn=night shift,ou=teams,dc=hosp,dc=example", "member").await.unwrap();
+    let held: BTreeSet<String> = held.into_iter().collect();
+    assert_eq!(held, BTreeSet::from([PLACEHOLDER.to_owned(), format!("uid=renamed,{PEOPLE}")]));
+
+    let gone = Delta::Patch { add: vec![], remove: vec![one.as_str().into()] };
+    let change = Change { attrs: BTreeMap::from([("member".to_owned(), gone)]), ..Change::default() };
+    target.connector.update(&cx(&target.host), &kind, &made.id, &change).await.unwrap();
 }
 
 #[tokio::test]

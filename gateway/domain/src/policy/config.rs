@@ -117,6 +117,54 @@ pub enum ObjectEnd {
     Delete,
 }
 
+/// `[target.group]`: SCIM groups as objects in the target, with their members. Without it a group is only an input to rules.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct GroupConfig {
+    /// The target's kind of object. What is managed as an object is not granted as an entitlement: no role and no catalogue
+    /// entry of the target may have this type.
+    pub kind: String,
+    /// Which groups the target has, as an expression over `group` (`id`, `displayName`, `externalId`). All where it is not
+    /// given.
+    pub when: Option<String>,
+    /// The attributes that together are the natural key, by which the group is looked for.
+    pub key: Vec<String>,
+    /// Attributes that must agree before a group found by its key is taken for this one.
+    pub strong: Vec<String>,
+    /// The target's attributes, as in `[target.account]`, each an expression over `group`.
+    pub attributes: BTreeMap<String, MappingConfig>,
+    /// The target's attribute that holds the members. They are the accounts of the group's users, also of those in groups
+    /// inside it; an account whose access ended is none, unless `on_leave.strip` is `none`.
+    pub members: String,
+    /// What becomes of the object when the group is deleted, or no longer meets `when`: `keep` or `delete`.
+    pub on_delete: GroupEnd,
+}
+
+impl Default for GroupConfig {
+    fn default() -> Self {
+        Self {
+            kind: "group".to_owned(),
+            when: None,
+            key: Vec::new(),
+            strong: Vec::new(),
+            attributes: BTreeMap::new(),
+            members: "members".to_owned(),
+            on_delete: GroupEnd::default(),
+        }
+    }
+}
+
+/// What becomes of a group in a target that is not wanted there any more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum GroupEnd {
+    /// Left as it is, with the members it has.
+    #[default]
+    Keep,
+    /// Deleted: only where nothing in the target keeps pointing at it.
+    Delete,
+}
+
 /// One mapped attribute: an expression, or a table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -301,6 +349,8 @@ pub struct TargetConfig {
     pub account: Option<AccountConfig>,
     /// Further objects of a person, by kind.
     pub objects: BTreeMap<String, ObjectConfig>,
+    /// Groups.
+    pub group: Option<GroupConfig>,
     /// What it can grant.
     pub catalogue: Vec<CatalogueConfig>,
     /// Where the catalogue comes from: `config`, or `csv:FILE`.

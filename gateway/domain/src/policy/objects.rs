@@ -45,7 +45,7 @@ pub(super) fn compile(
 
 fn compile_account(account: &AccountConfig, env: &Env, at: &str, issues: &mut Vec<Issue>) -> AccountMapping {
     let attributes = Attributes::compile(&account.attributes, env, at, issues);
-    check_key(&account.key, &account.strong, &account.attributes, at, issues);
+    check_key(&account.key, &account.strong, &account.attributes, &PERSON, at, issues);
     AccountMapping {
         kind: Kind::from(account.kind.as_str()),
         when: account.when.as_ref().and_then(|source| compile_expr(source, env, &format!("{at}/when"), issues)),
@@ -63,7 +63,7 @@ fn compile_account(account: &AccountConfig, env: &Env, at: &str, issues: &mut Ve
 
 fn compile_object(kind: &str, object: &ObjectConfig, env: &Env, at: &str, issues: &mut Vec<Issue>) -> AccountMapping {
     let attributes = Attributes::compile(&object.attributes, env, at, issues);
-    check_key(&object.key, &object.strong, &object.attributes, at, issues);
+    check_key(&object.key, &object.strong, &object.attributes, &PERSON, at, issues);
     let end = match object.on_leave {
         ObjectEnd::Disable | ObjectEnd::Keep => End::Disable,
         ObjectEnd::Delete => End::Delete,
@@ -91,13 +91,18 @@ fn edges(declared: &[String], references: &BTreeMap<String, Kind>) -> Vec<Kind> 
     all.into_iter().collect()
 }
 
-struct Attributes {
-    mapped: Vec<(String, connector_expr::Expr, Mode)>,
+pub(super) struct Attributes {
+    pub(super) mapped: Vec<(String, connector_expr::Expr, Mode)>,
     references: BTreeMap<String, Kind>,
 }
 
 impl Attributes {
-    fn compile(configs: &BTreeMap<String, MappingConfig>, env: &Env, at: &str, issues: &mut Vec<Issue>) -> Attributes {
+    pub(super) fn compile(
+        configs: &BTreeMap<String, MappingConfig>,
+        env: &Env,
+        at: &str,
+        issues: &mut Vec<Issue>,
+    ) -> Attributes {
         let mut compiled = Attributes { mapped: Vec::new(), references: BTreeMap::new() };
         for (name, mapping) in configs {
             let (source, mode, pointer) = match mapping {
@@ -116,18 +121,39 @@ impl Attributes {
     }
 }
 
-fn check_key(
+/// The words in which keys are spoken of.
+pub(super) struct Words {
+    /// What the object is.
+    pub(super) object: &'static str,
+    /// Whose it is.
+    pub(super) owner: &'static str,
+    /// The variable of the expressions.
+    pub(super) variable: &'static str,
+    /// An attribute that may be its key.
+    pub(super) key: &'static str,
+    /// An expression for it.
+    pub(super) expr: &'static str,
+}
+
+const PERSON: Words =
+    Words { object: "an account", owner: "the person", variable: "user", key: "uid", expr: "user.userName" };
+
+pub(super) fn check_key(
     key: &[String],
     strong: &[String],
     attributes: &BTreeMap<String, MappingConfig>,
+    words: &Words,
     at: &str,
     issues: &mut Vec<Issue>,
 ) {
     if key.is_empty() {
         issues.push(Issue {
             pointer: at.to_owned(),
-            message: "key is missing: without a natural key an account could be made twice".to_owned(),
-            hint: Some("name the attribute by which an account is found, such as key = [\"uid\"]".to_owned()),
+            message: format!("key is missing: without a natural key {} could be made twice", words.object),
+            hint: Some(format!(
+                "name the attribute by which {} is found, such as key = [{:?}]",
+                words.object, words.key
+            )),
         });
     }
     for (field, names) in [("key", key), ("strong", strong)] {
@@ -137,13 +163,16 @@ fn check_key(
                 Some(MappingConfig::Expr(_) | MappingConfig::Table(_)) => {}
                 Some(MappingConfig::Link(_)) => issues.push(Issue {
                     pointer,
-                    message: format!("{name:?} holds the id of another object, which tells nothing about the person"),
-                    hint: Some("name an attribute with an expression over user".to_owned()),
+                    message: format!(
+                        "{name:?} holds the id of another object, which tells nothing about {}",
+                        words.owner
+                    ),
+                    hint: Some(format!("name an attribute with an expression over {}", words.variable)),
                 }),
                 None => issues.push(Issue {
                     pointer,
                     message: format!("{name:?} is not among the attributes"),
-                    hint: Some(format!("add it to attributes, such as {name} = \"user.userName\"")),
+                    hint: Some(format!("add it to attributes, such as {name} = {:?}", words.expr)),
                 }),
             }
         }

@@ -263,7 +263,7 @@ async fn an_edited_rule_reaches_everybody() {
     }
     stage.settled().await;
     let mut edited = policy();
-    edited.roles[0].entitlements = vec!["ehr:security-class:MD".to_owned()];
+    edited.roles[0].entitlements = vec!["ehr:security-class:MD".into()];
     stage.reconfigure(edited).await;
     stage
         .until("the rule reached everybody", |links| links.iter().all(|link| link.generation == 2 && !link.pending()))

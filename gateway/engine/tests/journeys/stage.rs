@@ -1,6 +1,6 @@
 //! A gateway without doors: an engine over a store on disk and one target in memory.
 
-use connector_layers::{BreakerConfig, LayerConfig, Metrics, wrap};
+use connector_layers::{BreakerConfig, LayerConfig, LimitConfig, Metrics, wrap};
 use connector_spi::Record;
 use connector_testkit::host::TestHost;
 use connector_testkit::memory::Memory;
@@ -39,6 +39,7 @@ pub struct Stage {
     workers: Option<Workers>,
     folder: TempDir,
     config: PolicyConfig,
+    layers: LayerConfig,
 }
 
 /// The policy of the stage: one source `hr`, one target `ehr`, two roles.
@@ -101,12 +102,22 @@ impl Stage {
     }
 
     pub async fn with(config: PolicyConfig) -> Stage {
+        Stage::layered(config, LayerConfig::default()).await
+    }
+
+    /// A stage whose target takes more calls in a second than most.
+    pub async fn quick(config: PolicyConfig) -> Stage {
+        let limit = LimitConfig { rate: 5_000.0, burst: 1_000, ..LimitConfig::default() };
+        Stage::layered(config, LayerConfig { limit, ..LayerConfig::default() }).await
+    }
+
+    async fn layered(config: PolicyConfig, layers: LayerConfig) -> Stage {
         let folder = tempfile::tempdir().unwrap();
         let ehr = Memory::new();
         let clock = Arc::new(StageClock(AtomicI64::new(0)));
-        let engine = open(&folder, &config, &ehr, &clock).await;
+        let engine = open(&folder, &config, &ehr, &clock, &layers).await;
         let workers = Some(engine.start().await.unwrap());
-        Stage { engine, ehr, clock, workers, folder, config }
+        Stage { engine, ehr, clock, workers, folder, config, layers }
     }
 
     /// Ends the process's life without any farewell and starts another on the same store.
@@ -128,7 +139,7 @@ impl Stage {
         // The store is closed when its last user is gone; tasks that were dropped let go a moment later.
         let engine = std::mem::replace(&mut self.engine, placeholder(&self.clock).await);
         drop(engine);
-        self.engine = open(&self.folder, &self.config, &self.ehr, &self.clock).await;
+        self.engine = open(&self.folder, &self.config, &self.ehr, &self.clock, &self.layers).await;
         self.workers = Some(self.engine.start().await.unwrap());
     }
 
@@ -227,7 +238,13 @@ pub fn held(record: &Record) -> Vec<String> {
     held
 }
 
-async fn open(folder: &TempDir, config: &PolicyConfig, ehr: &Memory, clock: &Arc<StageClock>) -> Engine {
+async fn open(
+    folder: &TempDir,
+    config: &PolicyConfig,
+    ehr: &Memory,
+    clock: &Arc<StageClock>,
+    layers: &LayerConfig,
+) -> Engine {
     let types = Arc::new(Types::built_in());
     let clock: Arc<dyn Clock> = Arc::clone(clock) as Arc<dyn Clock>;
     let path = folder.path().join("stage.db");
@@ -241,8 +258,8 @@ async fn open(folder: &TempDir, config: &PolicyConfig, ehr: &Memory, clock: &Arc
     }
     let policy = Policy::compile(config, &types).unwrap();
     // The breaker counts in real seconds, which nobody here waits for.
-    let breaker = BreakerConfig { open: 1, ..BreakerConfig::default() };
-    let layers = LayerConfig { breaker, ..LayerConfig::default() };
+    let breaker = BreakerConfig { open: 1, ..layers.breaker };
+    let layers = LayerConfig { breaker, ..layers.clone() };
     let layered = wrap(ehr.connector(), "ehr", "memory", layers, Metrics::default());
     let target =
         Target::new(TargetId::new("ehr"), "ehr", "memory", layered, TestHost::new(), Duration::from_secs(2), false);

@@ -228,6 +228,7 @@ impl Load<'_> {
                 id: target.id.clone(),
                 account: target.account.clone(),
                 objects: target.object.clone(),
+                group: target.group.clone(),
                 catalogue: self.catalogue(target),
                 catalogue_source: target
                     .catalogue_csv

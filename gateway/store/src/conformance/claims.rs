@@ -52,6 +52,7 @@ pub(super) fn success(world: &World<'_>, link: &Link) -> Settle {
         due_at: None,
         attempt: 0,
         error: None,
+        members: link.members.clone(),
         now: world.now(),
         audit: world.entry(Action::Settle, link.key.resource.as_str()),
     }

@@ -230,7 +230,8 @@ pub async fn a_deleted_groups_members_are_swept(world: &World<'_>) {
     change.sweep = Some(SweepCause::Group { id: "g".into() });
     world.store.commit(change).await.unwrap();
     let sweep = world.store.next_sweep().await.unwrap().unwrap();
-    let (users, _) = world.store.sweep_users(&sweep, 10).await.unwrap();
+    let (users, _) = world.store.swept(&sweep, 10).await.unwrap();
+    let users: Vec<_> = users.into_iter().map(|one| one.id).collect();
     assert_eq!(texts(&users), ["u1", "u2"]);
     assert!(world.snapshot("User", "u1").await.groups.is_empty());
 }

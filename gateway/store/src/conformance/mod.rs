@@ -7,6 +7,7 @@
 
 pub mod claims;
 pub mod commits;
+pub mod groups;
 pub mod lists;
 pub mod members;
 pub mod operations;
@@ -317,6 +318,29 @@ macro_rules! store_conformance {
             leases_of_an_earlier_process_are_given_back
             a_write_computed_from_an_old_generation_is_stale
             the_next_due_instant_is_told
+        }
+        $crate::store_conformance! { $open; groups:
+            a_new_group_in_a_target_is_given_the_members_who_have_an_account
+            many_members_are_handed_out_in_parts
+            who_gets_an_account_later_makes_the_group_due
+            who_leaves_a_group_is_taken_out
+            who_came_and_went_before_anything_was_sent_is_not_spoken_of
+            an_addition_whose_outcome_is_not_known_is_taken_back
+            a_removal_whose_outcome_is_not_known_is_made_good
+            a_failed_call_leaves_the_same_members_to_carry
+            members_that_came_while_a_call_ran_make_the_group_due_again
+            members_of_groups_inside_are_members
+            who_is_in_by_two_ways_stays_until_both_are_gone
+            a_deleted_group_takes_its_members_out_of_those_around_it
+            a_closed_account_is_in_no_group_until_it_is_opened_again
+            a_closed_account_that_loses_nothing_stays_in_its_groups
+            a_deleted_users_account_is_taken_out
+            an_account_with_another_id_is_put_in_anew
+            an_id_that_went_to_another_member_is_not_taken_out
+            a_group_that_is_closed_carries_nobody_until_it_is_open_again
+            a_group_made_anew_in_its_target_is_given_everybody_again
+            a_deleted_group_carries_nobody
+            a_change_of_members_is_told_with_the_groups_link
         }
         $crate::store_conformance! { $open; lists:
             pages_by_index_cover_everything_once

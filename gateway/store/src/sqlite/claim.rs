@@ -3,8 +3,8 @@
 use super::ids::{number, to_json};
 use super::links::{self, HELD_BY_ID, Held, StateCode};
 use super::names::Sort;
-use super::order;
 use super::turn::Turn;
+use super::{order, roll};
 use crate::error::{Result, StoreError};
 use crate::work::{ClaimAsk, Settle, Settled};
 use gateway_domain::{Lane, Link};
@@ -70,6 +70,7 @@ fn take(
             if order::waits(turn, &mut link)? {
                 continue;
             }
+            link.members = roll::hand_out(turn, &link)?;
             let sent = (ask.prepare)(&link);
             link.fence += 1;
             link.leased_until = Some(super::ids::instant(until)?);
@@ -127,6 +128,8 @@ pub(super) fn settle(turn: &mut Turn<'_>, settle: &Settle) -> Result<Settled> {
     let before = held.standing();
     let now = settle.now.as_microsecond();
     let moved = held.dirty || held.generation != number(settle.generation);
+    let more_members = roll::settled(turn, &held, settle)?;
+    let native = native(turn, settle.link)?;
     let mut after = held;
     after.native = settle.native_id.is_some();
     after.state = state(&after, settle, moved);
@@ -136,14 +139,29 @@ pub(super) fn settle(turn: &mut Turn<'_>, settle: &Settle) -> Result<Settled> {
     }
     // The newest write says whether it is due at all: one that the brake holds meanwhile is not.
     after.due = if moved { after.due.map(|_| turn.now()) } else { settle.due_at.map(|at| at.as_microsecond()) };
+    if more_members && after.state.workable() {
+        after.due = after.due.or(Some(turn.now()));
+    }
     after.verified = !moved && settle.seen.as_ref().and_then(|seen| seen.verified) == Some(true);
     after.pending = after.is_pending().then(|| after.pending.unwrap_or(now));
     after.leased = None;
     write(turn, settle, &after, moved, now)?;
     turn.state.tally.moved(Some(before), Some(after.standing()));
+    if native.as_deref() != settle.native_id.as_ref().map(|id| id.as_str()) {
+        roll::account(turn, settle.link)?;
+    }
     order::wake(turn, settle.link)?;
     turn.audit(&settle.audit)?;
     Ok(if moved { Settled::MovedOn } else { Settled::Done })
+}
+
+/// The target's id of the object so far.
+fn native(turn: &Turn<'_>, link: i64) -> Result<Option<String>> {
+    if turn.state.rosters == 0 {
+        return Ok(None);
+    }
+    let mut statement = turn.conn.prepare_cached("SELECT native FROM link WHERE id = ?1")?;
+    Ok(statement.query_row([link], |row| row.get(0))?)
 }
 
 /// The state after a settlement. A state that was written while the claim ran is newer than what the worker knew.

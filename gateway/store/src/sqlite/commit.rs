@@ -4,6 +4,7 @@ use super::ids::{instant, number};
 use super::links;
 use super::members::{self, Touched};
 use super::prepare::{Entry, Prepared, Row, Said, decode, encode, external};
+use super::roll;
 use super::turn::{SOURCE_BITS, Turn, type_of};
 use crate::change::{Committed, Expect};
 use crate::error::{Result, StoreError};
@@ -54,7 +55,9 @@ pub(super) fn commit(turn: &mut Turn<'_>, change: &Prepared) -> Result<Committed
     if let Row::Put { index, names, .. } = &change.row {
         free(turn, index, names, held.seq)?;
     }
-    let touched = members::apply(turn, held.seq, &ops)?;
+    let deleted = matches!(change.row, Row::Delete);
+    let reach = if deleted || !ops.is_empty() { Some(roll::reach(turn, held.seq)?) } else { None };
+    let mut touched = members::apply(turn, held.seq, &ops)?;
     let members: Vec<i64> = touched.members().collect();
     let mut committed = Committed {
         version: u64::try_from(held.version).unwrap_or(0),
@@ -64,14 +67,14 @@ pub(super) fn commit(turn: &mut Turn<'_>, change: &Prepared) -> Result<Committed
         links: Vec::new(),
     };
     match &change.row {
-        Row::Members if members.is_empty() && change.said.is_none() => {
+        Row::Members if members.is_empty() && change.said.is_none() && change.links.is_empty() => {
             committed.changed = false;
             return Ok(committed);
         }
         Row::Put { .. } => put(turn, change, &held)?,
         Row::Members if !members.is_empty() => bump(turn, change, &held)?,
         Row::Members | Row::Keep => keep(turn, change, &held)?,
-        Row::Delete => delete(turn, change, &held)?,
+        Row::Delete => touched = delete(turn, change, &held)?,
     }
     if matches!(change.row, Row::Put { .. }) || (matches!(change.row, Row::Members) && !members.is_empty()) {
         committed.version += 1;
@@ -83,7 +86,14 @@ pub(super) fn commit(turn: &mut Turn<'_>, change: &Prepared) -> Result<Committed
         say(turn, held.seq, said, now)?;
     }
     sweep_touched(turn, change, &members)?;
+    let due = reach.map_or(Ok(Vec::new()), |reach| roll::changed(turn, &reach, &touched))?;
     committed.links = write_links(turn, change, now)?;
+    if deleted {
+        roll::forget(turn, &change.id, held.seq)?;
+    } else {
+        let more: Vec<i64> = due.into_iter().filter(|link| !committed.links.contains(link)).collect();
+        committed.links.extend(more);
+    }
     finish(turn, change)?;
     Ok(committed)
 }
@@ -245,7 +255,8 @@ fn keep(turn: &mut Turn<'_>, change: &Prepared, held: &Held) -> Result<()> {
     Ok(())
 }
 
-fn delete(turn: &mut Turn<'_>, change: &Prepared, held: &Held) -> Result<()> {
+/// Deletes the row and what hangs on it; those who were in it left.
+fn delete(turn: &mut Turn<'_>, change: &Prepared, held: &Held) -> Result<Touched> {
     leave(turn, &decode(&held.keys)?, held.seq)?;
     let members = members::forget(turn.conn, held.seq)?;
     // The rows that a later sweep would walk are gone, so it names the members itself.
@@ -258,7 +269,7 @@ fn delete(turn: &mut Turn<'_>, change: &Prepared, held: &Held) -> Result<()> {
         .prepare_cached("DELETE FROM assertion WHERE id >= ?1 AND id < ?2")?
         .execute((first, first + (1 << SOURCE_BITS)))?;
     turn.counted(held.seq, -1);
-    Ok(())
+    Ok(Touched::left(&members))
 }
 
 fn say(turn: &Turn<'_>, seq: i64, said: &Said, now: i64) -> Result<()> {

@@ -2,6 +2,7 @@
 
 use super::ids::{IdKey, at_maybe, corrupt, count, id, json_maybe, number, text, to_json};
 use super::names::{Names, Sort};
+use super::roll::{self, Kept};
 use super::tally::Standing;
 use super::turn::Turn;
 use crate::change::LinkWrite;
@@ -87,6 +88,7 @@ pub(super) fn link(row: &Row<'_>, names: &Names) -> Result<Link> {
         wanted: json_maybe(row, 17)?,
         sent: json_maybe(row, 18)?,
         seen: json_maybe(row, 19)?,
+        members: None,
     })
 }
 
@@ -121,11 +123,12 @@ pub(super) struct Prepared {
     due: Option<i64>,
     error: Option<String>,
     order_key: String,
+    members: Option<Kept>,
 }
 
 impl Prepared {
-    /// Prepares one; `target` and `kind` are the names' numbers.
-    pub(super) fn new(write: &LinkWrite, target: i64, kind: i64) -> Result<Self> {
+    /// Prepares one; `target`, `kind` and `member_kind` are the names' numbers.
+    pub(super) fn new(write: &LinkWrite, target: i64, kind: i64, member_kind: Option<i64>) -> Result<Self> {
         let wanted = match &write.wanted {
             // What is kept as it is asks for no proof.
             Some(wanted) => Some((to_json(wanted)?, wanted.closing.is_some_and(|closing| !closing.keep))),
@@ -143,6 +146,11 @@ impl Prepared {
             due: write.due_at.map(|at| at.as_microsecond()),
             error: write.error.as_ref().map(to_json).transpose()?,
             order_key: write.order_key.clone(),
+            members: write
+                .wanted
+                .as_ref()
+                .zip(member_kind)
+                .map(|(wanted, kind)| Kept { kind, open: wanted.closing.is_none() }),
         })
     }
 }
@@ -212,6 +220,14 @@ impl Held {
 /// # Errors
 /// `Stale` when its generation moved on.
 pub(super) fn write(turn: &mut Turn<'_>, write: &Prepared, now: i64) -> Result<i64> {
+    let id = put(turn, write, now)?;
+    if let Some(kept) = write.members {
+        roll::keep(turn, id, &write.resource, write.target, kept)?;
+    }
+    Ok(id)
+}
+
+fn put(turn: &mut Turn<'_>, write: &Prepared, now: i64) -> Result<i64> {
     if write.expect == 0
         && let Some(id) = insert(turn, write, now)?
     {
@@ -266,6 +282,7 @@ fn insert(turn: &mut Turn<'_>, write: &Prepared, now: i64) -> Result<Option<i64>
 
 fn update(turn: &mut Turn<'_>, write: &Prepared, held: Held, now: i64) -> Result<i64> {
     let before = held.standing();
+    let was_closing = held.closing;
     let mut after = held;
     if let Some((_, closing)) = &write.wanted {
         after.generation += 1;
@@ -295,5 +312,9 @@ fn update(turn: &mut Turn<'_>, write: &Prepared, held: Held, now: i64) -> Result
             write.wanted.as_ref().map(|(wanted, _)| wanted),
         ))?;
     turn.state.tally.moved(Some(before), Some(after.standing()));
+    // A closed account is in no group.
+    if after.native && (was_closing || after.closing) {
+        roll::account(turn, after.id)?;
+    }
     Ok(after.id)
 }

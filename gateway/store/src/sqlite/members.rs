@@ -102,9 +102,19 @@ impl Touched {
         *self.0.entry(member).or_default() += by;
     }
 
+    /// These left.
+    pub(super) fn left(members: &[i64]) -> Self {
+        Self(members.iter().map(|member| (*member, -1)).collect())
+    }
+
     /// The members whose membership is not what it was.
     pub(super) fn members(&self) -> impl Iterator<Item = i64> {
-        self.0.iter().filter(|(_, by)| **by != 0).map(|(member, _)| *member)
+        self.moved().map(|(member, _)| member)
+    }
+
+    /// The same, with whether they came.
+    pub(super) fn moved(&self) -> impl Iterator<Item = (i64, bool)> {
+        self.0.iter().filter(|(_, by)| **by != 0).map(|(member, by)| (*member, *by > 0))
     }
 }
 
@@ -242,7 +252,7 @@ fn column(conn: &Connection, sql: &str, seq: i64) -> Result<Vec<i64>> {
 }
 
 /// All groups above this one.
-fn ancestors(conn: &Connection, seq: i64) -> Result<HashSet<i64>> {
+pub(super) fn ancestors(conn: &Connection, seq: i64) -> Result<HashSet<i64>> {
     let mut above = HashSet::new();
     let mut next = parents(conn, seq)?;
     while let Some(group) = next.pop() {

@@ -25,6 +25,7 @@ mod order;
 mod page;
 mod prepare;
 mod readers;
+mod roll;
 mod schema;
 mod sorted;
 mod status;

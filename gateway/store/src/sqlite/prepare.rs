@@ -3,10 +3,10 @@
 use super::ids::{IdKey, to_json};
 use super::links;
 use super::names::{Name, Names, Sort};
-use crate::change::{AssertionWrite, Change, Expect, Index, Unique, Write};
+use crate::change::{AssertionWrite, Change, Expect, Index, LinkWrite, Unique, Write};
 use crate::error::{Result, StoreError};
 use crate::work::SweepCause;
-use gateway_domain::AuditEntry;
+use gateway_domain::{AuditEntry, Members};
 use jiff::Timestamp;
 use scim::{MemberOp, Object};
 use serde_json::Value;
@@ -82,6 +82,9 @@ pub(super) fn unknown(change: &Change, names: &Names) -> Vec<Name> {
     for link in &change.links {
         need(Sort::Target, link.key.target.as_str());
         need(Sort::Kind, link.key.kind.as_str());
+        if let Some(members) = members_of(link) {
+            need(Sort::Kind, members.of.as_str());
+        }
     }
     // Keys are numbered within their type, so they come in a second round after it.
     if let (Some(ty), Write::Put { index, .. }) = (ty, &change.write) {
@@ -104,7 +107,8 @@ pub(super) fn prepare(change: Change, names: &Names) -> Result<Prepared> {
         .map(|link| {
             let target = number(Sort::Target, link.key.target.as_str())?;
             let kind = number(Sort::Kind, link.key.kind.as_str())?;
-            links::Prepared::new(link, target, kind)
+            let of = members_of(link).map(|members| number(Sort::Kind, members.of.as_str())).transpose()?;
+            links::Prepared::new(link, target, kind, of)
         })
         .collect::<Result<_>>()?;
     let said = match change.assertion {
@@ -142,6 +146,10 @@ pub(super) fn prepare(change: Change, names: &Names) -> Result<Prepared> {
         // Columns hold microseconds: what is answered must be what is read later.
         now: Timestamp::from_microsecond(change.now.as_microsecond()).unwrap_or(change.now),
     })
+}
+
+fn members_of(link: &LinkWrite) -> Option<&Members> {
+    link.wanted.as_ref()?.members.as_ref()
 }
 
 fn put(attrs: &Object, index: Vec<Index>, unindex: Vec<Index>, key: impl Fn(&str) -> Option<i64>) -> Result<Row> {

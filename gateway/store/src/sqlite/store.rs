@@ -8,7 +8,7 @@ use crate::change::{Change, Committed, Snapshot};
 use crate::error::{Result, StoreError};
 use crate::query::{ListPage, ListRequest, Needs, View};
 use crate::token::Token;
-use crate::work::{ClaimAsk, LinkFilter, Settle, Settled, Sweep, TargetStatus};
+use crate::work::{ClaimAsk, LinkFilter, Settle, Settled, Sweep, Swept, TargetStatus};
 use async_trait::async_trait;
 use gateway_domain::{AuditEntry, Link, LinkKey, ResourceId, SourceId, TargetId};
 use jiff::Timestamp;
@@ -120,9 +120,9 @@ impl Store for Sqlite {
         self.readers.read(sweeps::next)
     }
 
-    async fn sweep_users(&self, sweep: &Sweep, limit: u32) -> Result<(Vec<ResourceId>, Option<i64>)> {
+    async fn swept(&self, sweep: &Sweep, limit: u32) -> Result<(Vec<Swept>, Option<i64>)> {
         let sweep = sweep.clone();
-        self.slowly(move |conn, shared| sweeps::users(conn, shared, &sweep, limit)).await
+        self.slowly(move |conn, shared| sweeps::swept(conn, shared, &sweep, limit)).await
     }
 
     async fn advance_sweep(&self, id: i64, cursor: Option<i64>) -> Result<()> {

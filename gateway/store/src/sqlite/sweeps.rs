@@ -3,15 +3,17 @@
 use super::ids::{corrupt, id, instant, number, to_json};
 use super::members::{direct, leaves, seq_of};
 use super::names::Sort;
-use super::turn::{Shared, TYPE_BITS, Turn};
+use super::turn::{Shared, TYPE_BITS, Turn, type_of};
 use crate::error::Result;
-use crate::work::{Sweep, SweepCause};
+use crate::work::{Sweep, SweepCause, Swept};
 use gateway_domain::ResourceId;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension};
 
 /// Whose wanted states a sweep computes.
-const SWEPT_TYPE: &str = "User";
+const USERS: &str = "User";
+/// What a policy is about besides.
+const GROUPS: &str = "Group";
 
 /// Writes a sweep that has yet to begin.
 pub(super) fn write(conn: &Connection, cause: &SweepCause) -> Result<()> {
@@ -30,16 +32,20 @@ pub(super) fn next(conn: &Connection) -> Result<Option<Sweep>> {
     Ok(Some(Sweep { id, cause, cursor }))
 }
 
-/// The next users of a sweep. The cursor is the seq of the last one; `None` when none are left.
-pub(super) fn users(
+/// The next resources of a sweep. The cursor is the seq of the last one; `None` when none are left.
+pub(super) fn swept(
     conn: &Connection,
     shared: &Shared,
     sweep: &Sweep,
     limit: u32,
-) -> Result<(Vec<ResourceId>, Option<i64>)> {
-    let Some(ty) = shared.names.id(Sort::Type, SWEPT_TYPE) else { return Ok((Vec::new(), None)) };
+) -> Result<(Vec<Swept>, Option<i64>)> {
+    let ty = shared.names.id(Sort::Type, USERS).unwrap_or(-1);
     let seqs = match &sweep.cause {
-        SweepCause::Policy { .. } => everybody(conn, ty, sweep.cursor, limit)?,
+        SweepCause::Policy { .. } => {
+            let mut types: Vec<i64> = [USERS, GROUPS].iter().filter_map(|ty| shared.names.id(Sort::Type, ty)).collect();
+            types.sort_unstable();
+            everybody(conn, &types, sweep.cursor, limit)?
+        }
         SweepCause::Group { id } => {
             let from = seq_of(conn, id.as_str())?.map(|group| direct(conn, group)).transpose()?.unwrap_or_default();
             some(leaves(conn, from, ty)?, sweep.cursor, limit)
@@ -50,22 +56,32 @@ pub(super) fn users(
         }
     };
     let cursor = seqs.last().copied();
-    let mut ids = Vec::with_capacity(seqs.len());
+    let mut found = Vec::with_capacity(seqs.len());
     let mut statement = conn.prepare_cached("SELECT id FROM resource WHERE seq = ?1")?;
     for seq in seqs {
         let mut rows = statement.query([seq])?;
         if let Some(row) = rows.next()? {
-            ids.push(id(row, 0)?);
+            let ty = if type_of(seq) == ty { USERS } else { GROUPS };
+            found.push(Swept { ty: ty.to_owned(), id: id(row, 0)? });
         }
     }
-    Ok((ids, cursor))
+    Ok((found, cursor))
 }
 
-fn everybody(conn: &Connection, ty: i64, cursor: i64, limit: u32) -> Result<Vec<i64>> {
-    let (from, to) = (cursor.max(ty << TYPE_BITS), (ty + 1) << TYPE_BITS);
+/// All of these types, in order of their numbers.
+fn everybody(conn: &Connection, types: &[i64], cursor: i64, limit: u32) -> Result<Vec<i64>> {
     let mut statement =
         conn.prepare_cached("SELECT seq FROM resource WHERE seq > ?1 AND seq < ?2 ORDER BY seq LIMIT ?3")?;
-    Ok(statement.query_map((from, to, limit), |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
+    let mut all = Vec::new();
+    for ty in types {
+        let left = i64::from(limit).saturating_sub_unsigned(all.len() as u64);
+        let (from, to) = (cursor.max(ty << TYPE_BITS), (ty + 1) << TYPE_BITS);
+        if left > 0 && from < to {
+            let found = statement.query_map((from, to, left), |row| row.get(0))?;
+            all.extend(found.collect::<rusqlite::Result<Vec<i64>>>()?);
+        }
+    }
+    Ok(all)
 }
 
 /// The smallest ones after the cursor.

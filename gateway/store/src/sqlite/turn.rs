@@ -51,6 +51,8 @@ pub(super) struct State {
     pub(super) epoch: u64,
     /// Changes of the counts of links.
     pub(super) tally: Tally,
+    /// Groups in targets, whose members are followed.
+    pub(super) rosters: u64,
     /// Names written in this transaction.
     pub(super) learned: Vec<(Name, i64)>,
 }
@@ -81,6 +83,7 @@ impl State {
             success: HashMap::new(),
             epoch: epoch.and_then(|epoch| u64::try_from(epoch).ok()).unwrap_or(0),
             tally: Tally::default(),
+            rosters: super::roll::count(conn)?,
             learned: Vec::new(),
         })
     }
