@@ -17,7 +17,7 @@ const KILLS: usize = 200;
 const CLIENTS: u64 = 12;
 const PEOPLE_EACH: u64 = 40;
 /// Changes in one request.
-const TOGETHER: usize = 20;
+const TOGETHER: usize = 6;
 
 /// Histories by user name.
 type Histories = Arc<Mutex<BTreeMap<String, History>>>;

@@ -2,7 +2,7 @@
 
 use super::{Options, Scene, Verdict};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, Table};
+use comfy_table::{CellAlignment, Table, TableComponent};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// The first lines.
@@ -39,6 +39,9 @@ impl Bars {
 pub fn verdict(verdicts: &[Verdict]) -> bool {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY);
+    for between_rows in [TableComponent::HorizontalLines, TableComponent::MiddleIntersections] {
+        table.remove_style(between_rows);
+    }
     table.set_header([
         "target",
         "in use",
