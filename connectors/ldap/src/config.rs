@@ -31,6 +31,11 @@ pub struct Config {
     /// Its password. Empty is refused: servers take an empty password for an anonymous login that succeeds (RFC 4513, 5.1.2).
     pub bind_password: SecretRef,
 
+    /// It is an Active Directory (Windows or Samba). Then ids are `objectGUID`, an account is closed by the disabled bit of
+    /// `userAccountControl`, passwords are `unicodePwd`, and an end date is `accountExpires`; `account.id_attribute`,
+    /// `account.version_attribute`, `account.lock` and `canary` are not set.
+    #[serde(default)]
+    pub active_directory: bool,
     /// How accounts look.
     pub account: AccountConfig,
     /// Groups that accounts hold as entitlements, one table per type.
@@ -173,9 +178,14 @@ pub struct EntitlementConfig {
     /// The attribute whose value is the entitlement's value; unique below `base`.
     #[serde(default = "cn")]
     pub value: String,
-    /// The attribute that lists members by name.
+    /// The attribute that lists members by name: `member`, `uniqueMember` of `groupOfUniqueNames`, `memberUid` of
+    /// `posixGroup`.
     #[serde(default = "member")]
     pub member: String,
+    /// The attribute of the account whose value stands in `member`, such as `uid` for `posixGroup`; otherwise members are
+    /// listed by the account's distinguished name.
+    #[serde(default)]
+    pub member_value: Option<String>,
     /// The member that keeps a group from being empty (`groupOfNames` may not be). Never removed, never reported.
     #[serde(default)]
     pub placeholder: Option<String>,

@@ -4,7 +4,7 @@ use crate::{describe, directory::Directory, dn::Filter, session::Query, subschem
 use async_trait::async_trait;
 use connector_spi::{
     AccountState, Attrs, Change, ConnError, Connector, Created, Ctx, EffectFacet, Entitlement, Health, Kind, Lister,
-    NativeId, Record, Result, TargetSchema, Updated, Value,
+    NativeId, Passwords, Record, Result, TargetSchema, Updated, Value,
 };
 use ldap3::Scope;
 use std::collections::BTreeMap;
@@ -46,7 +46,8 @@ impl Connector for Directory {
             warnings
                 .push("the server announces no password policy: its lock attribute probably has no effect".to_owned());
         }
-        if !facts.has(control::ASSERTION) {
+        // An Active Directory takes the id in place of a name.
+        if !facts.has(control::ASSERTION) && !self.config.active_directory {
             warnings
                 .push("the server cannot hold a write against an id (RFC 4528): each write costs a search".to_owned());
         }
@@ -95,6 +96,10 @@ impl Connector for Directory {
 
     fn lister(&self) -> Option<&dyn Lister> {
         Some(self)
+    }
+
+    fn passwords(&self) -> Option<&dyn Passwords> {
+        self.config.active_directory.then_some(self)
     }
 
     fn effect(&self) -> Option<&dyn EffectFacet> {

@@ -1,7 +1,7 @@
 //! Creating entries: one operation where the server can tell the new id with it.
 
 use crate::{
-    ber,
+    active, ber,
     directory::{Directory, Place},
     error,
     groups::{self, Membership},
@@ -25,9 +25,11 @@ impl Directory {
     ) -> Result<Created> {
         let facts = self.facts(cx).await?;
         // Opened last: with entitlements to give, the account begins closed.
-        let held_back = state == AccountState::Enabled && !entitlements.is_empty() && shape.closes();
+        let first_closed = shape.has_flags() || (!entitlements.is_empty() && shape.closes());
+        let held_back = state == AccountState::Enabled && first_closed;
         let first = if held_back { AccountState::Disabled } else { state };
-        let scramble = shape.scramble && first != AccountState::Enabled && !held_back;
+        // An Active Directory enables no account without a password, so a new one has one that nobody knows.
+        let scramble = shape.has_flags() || (shape.scramble && first != AccountState::Enabled && !held_back);
         let secret = if scramble { Some(self.proofs.password()?) } else { None };
         let mut entry = if shape.is_account() {
             translate::create(shape, &facts, attrs, first, secret.as_ref())?
@@ -55,7 +57,7 @@ impl Directory {
         drop(session);
         match result.rc {
             0 => {}
-            68 => return Err(self.taken(cx, shape, &facts, &entry.dn, &result).await),
+            68 => return Err(self.taken(cx, shape, &facts, &entry.dn, attrs, &result).await),
             // The entry above the new one is not there.
             32 => {
                 let error = ConnError::invalid("the entry above the new one does not exist").code(32);
@@ -65,7 +67,7 @@ impl Directory {
         }
         let id = self.id_of_new(cx, shape, &entry.dn, &result).await?;
         self.names.learn(id.as_str(), &entry.dn);
-        if let Some(secret) = secret {
+        if let Some(secret) = secret.filter(|_| !held_back) {
             self.proofs.scrambled(&id, secret);
         }
         let mut parts = Parts::default();
@@ -132,7 +134,15 @@ impl Directory {
     }
 
     /// The error of an add whose name is taken, with the id of the entry that has it.
-    async fn taken(&self, cx: &Ctx, shape: &Shape, facts: &Facts, dn: &str, result: &LdapResult) -> ConnError {
+    async fn taken(
+        &self,
+        cx: &Ctx,
+        shape: &Shape,
+        facts: &Facts,
+        dn: &str,
+        attrs: &Attrs,
+        result: &LdapResult,
+    ) -> ConnError {
         let error = error::refused(68, &result.text, "adding an entry", &self.pool.codes);
         let error = error.attribute(facts.canonical(&shape.rdn));
         let wanted = [shape.id.clone()];
@@ -140,8 +150,16 @@ impl Directory {
             Ok(mut session) => session.entry(dn, &wanted, "reading the entry in the way").await.ok().flatten(),
             Err(_) => None,
         };
-        match entry.as_ref().and_then(|entry| entry.text(&shape.id)) {
-            Some(id) => error.existing(NativeId(id.to_owned())),
+        if let Some(id) = entry.as_ref().and_then(|entry| entry.text(&shape.id)) {
+            return error.existing(NativeId(id.to_owned()));
+        }
+        // Nobody has the name: in an Active Directory the login name is unique too, wherever the other entry is.
+        let name = attrs.iter().find(|(name, _)| shape.active && name.eq_ignore_ascii_case(active::NAME));
+        let Some(value) = name.and_then(|(_, values)| values.first()) else { return error };
+        let error = error.attribute(active::NAME);
+        let key = BTreeMap::from([(active::NAME.to_owned(), value.clone())]);
+        match self.by_key(cx, shape, &key).await.ok().and_then(|mut found| found.pop()) {
+            Some(record) => error.existing(record.id),
             None => error,
         }
     }

@@ -1,6 +1,7 @@
 //! The directory's kinds, attributes and abilities, from its schema and the settings.
 
 use crate::{
+    active,
     config::{Config, EntitlementConfig},
     effect::Standing,
     shape::{ACCOUNT, PARENT, Shape},
@@ -24,7 +25,12 @@ pub fn target(config: &Config, shapes: &[Shape], facts: &Facts, standing: &Stand
 fn objects(config: &Config, shape: &Shape, facts: &Facts, standing: &Standing) -> KindSchema {
     let content = facts.of_classes(&shape.classes);
     let key_names = shape.keys.iter().flatten().chain(shape.end_date.iter()).chain(std::iter::once(&shape.rdn));
-    let extra: Vec<String> = key_names.map(|name| facts.canonical(name)).collect();
+    let mut extra: Vec<String> = key_names.map(|name| facts.canonical(name)).collect();
+    if shape.active {
+        // Its accounts have auxiliary classes that nobody names.
+        extra.push(active::NAME.to_owned());
+        extra.extend(shape.attributes.iter().map(|name| facts.canonical(name)));
+    }
     let mut attrs: BTreeMap<String, AttrSchema> = BTreeMap::new();
     for name in content.must.iter().chain(&content.may).chain(&extra) {
         if shape.is_own(name) || !shape.offers(facts, name) {
@@ -35,7 +41,9 @@ fn objects(config: &Config, shape: &Shape, facts: &Facts, standing: &Standing) -
         let writable = !known.is_some_and(|known| known.read_only);
         let mut one = AttrSchema {
             ty: translate::value_type(shape, facts, name),
-            required: naming || (content.must.contains(name) && !shape.is_member(name)),
+            required: naming
+                || (content.must.contains(name) && !shape.is_member(name) && !shape.is_filled_in(name))
+                || (shape.active && name.eq_ignore_ascii_case(active::NAME)),
             multi: !naming && !known.is_some_and(|known| known.single),
             case_exact: facts.case_exact(name),
             creatable: writable,
@@ -61,7 +69,8 @@ fn objects(config: &Config, shape: &Shape, facts: &Facts, standing: &Standing) -
         max_page: config.page_size,
         read_after_write: ReadAfterWrite::Immediate,
         end_date: shape.end_date.is_some() && standing.end_date == Some(true),
-        effective: shape.is_account() && shape.lock.is_some(),
+        effective: shape.is_account() && (shape.lock.is_some() || shape.has_flags()),
+        set_password: shape.has_flags(),
         ..KindCaps::default()
     };
     KindSchema {

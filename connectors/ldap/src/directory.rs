@@ -1,6 +1,7 @@
 //! One directory: its connections, what is known of it, and how its entries are found and written.
 
 use crate::{
+    active,
     config::Config,
     dn::Filter,
     effect::Proofs,
@@ -59,6 +60,15 @@ pub struct Place<'p> {
     pub version: Option<String>,
 }
 
+impl Place<'_> {
+    /// The name that a write goes to. An Active Directory takes the id itself, so no other entry can be meant; elsewhere the
+    /// id goes along as an assertion.
+    pub(crate) fn target(&self) -> String {
+        let by_id = if self.shape.active { active::by_id(self.id.as_str()) } else { None };
+        by_id.unwrap_or_else(|| self.dn.clone())
+    }
+}
+
 impl Directory {
     /// Prepares; connects nothing.
     pub fn new(config: Config, host: Arc<dyn Host>) -> Result<Self> {
@@ -80,6 +90,11 @@ impl Directory {
             .iter()
             .find(|shape| shape.kind == *kind)
             .ok_or_else(|| ConnError::unsupported(format!("the directory has no kind {kind} that can be written")))
+    }
+
+    /// The attribute with the lasting id of accounts.
+    pub(crate) fn id_attribute(&self) -> &str {
+        self.shapes.first().map_or(self.config.account.id_attribute.as_str(), |shape| shape.id.as_str())
     }
 
     /// What is known of the server; read once.
@@ -161,6 +176,9 @@ impl Directory {
             shape.status.as_ref().map(|status| &status.attribute),
         ];
         wanted.extend(special.into_iter().flatten().cloned());
+        if shape.has_flags() {
+            wanted.extend([active::CONTROL, active::PRIMARY, active::SID].map(str::to_owned));
+        }
         wanted.extend(shape.keys.iter().flatten().cloned());
         wanted.sort_by_key(|name| name.to_lowercase());
         wanted.dedup_by(|one, other| one.eq_ignore_ascii_case(other));
@@ -228,13 +246,15 @@ impl Directory {
         let mut first = true;
         loop {
             let mut controls = guard(facts, place, version.as_deref());
+            let target = place.target();
             let result = match write {
                 Write::Modify(mods) => {
                     controls.push(RawControl { ctype: control::PERMISSIVE.to_owned(), crit: false, val: None });
-                    session.modify(&place.dn, mods.clone(), controls).await?
+                    session.modify(&target, mods.clone(), controls).await?
                 }
+                // The place of an entry that is named by its id alone is not known to every server.
                 Write::Rename { rdn, parent } => session.rename(&place.dn, rdn, parent.as_deref(), controls).await?,
-                Write::Delete => session.remove(&place.dn, controls).await?,
+                Write::Delete => session.remove(&target, controls).await?,
             };
             if !(first && matches!(result.rc, 32 | 122)) {
                 return Ok(result);

@@ -3,6 +3,7 @@
 //! No text of a name or a filter is ever concatenated with a value: a value enters through [`Rdn::new`] or
 //! [`Filter`], and every octet that means something there is written in hexadecimal.
 
+use crate::active;
 use std::fmt::Write as _;
 
 /// One attribute and value of a name.
@@ -183,7 +184,10 @@ impl Filter {
 
 fn equal(out: &mut String, attribute: &str, value: &[u8]) {
     let _ = write!(out, "({attribute}=");
-    for octet in value {
+    // Lasting ids of an Active Directory are text here and octets on the wire.
+    let id = std::str::from_utf8(value).ok().filter(|_| attribute.eq_ignore_ascii_case(active::ID));
+    let id = id.and_then(active::octets);
+    for octet in id.as_ref().map_or(value, |id| id.as_slice()) {
         if octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.' | b'@') {
             out.push(char::from(*octet));
         } else {

@@ -89,7 +89,7 @@ impl Proofs {
         }
     }
 
-    fn password_of(&self, id: &NativeId) -> Option<Secret> {
+    pub(crate) fn password_of(&self, id: &NativeId) -> Option<Secret> {
         self.inner().passwords.get(id).cloned()
     }
 }
@@ -98,6 +98,9 @@ impl Proofs {
 impl EffectFacet for Directory {
     async fn effective(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Result<Effective> {
         let shape = self.shape(kind)?;
+        if shape.has_flags() {
+            return self.effective_by_flags(cx, shape, id).await;
+        }
         let Some(lock) = shape.lock.as_ref().filter(|_| shape.is_account()) else {
             return Err(ConnError::unsupported("without account.lock the directory cannot tell who may log in"));
         };
@@ -136,7 +139,7 @@ impl EffectFacet for Directory {
     }
 }
 
-fn answer(can_login: Option<bool>, why: &str) -> Effective {
+pub(crate) fn answer(can_login: Option<bool>, why: &str) -> Effective {
     Effective { can_login, sessions: None, why: vec![why.to_owned()] }
 }
 
@@ -153,6 +156,10 @@ impl Directory {
         }
         let mut standing = Standing::default();
         let Some(shape) = self.shapes.first() else { return Ok(standing) };
+        if shape.has_flags() {
+            // Its own rules, no policy of anybody's: a disabled account is refused with 533, an ended one with 701.
+            standing = Standing { lock: Some(true), end_date: Some(true), warnings: Vec::new() };
+        }
         if let Some(lock) = &shape.lock
             && let Some(policy) = &lock.policy_dn
         {
@@ -244,7 +251,7 @@ impl Directory {
         Ok(self.pool.session(cx).await?.modify(&canary.dn, mods, Vec::new()).await?.rc)
     }
 
-    async fn login_as(&self, cx: &Ctx, dn: &str, password: &Secret) -> Result<u32> {
+    pub(crate) async fn login_as(&self, cx: &Ctx, dn: &str, password: &Secret) -> Result<u32> {
         self.pool.login_as(cx, dn, password).await
     }
 }

@@ -1,9 +1,10 @@
 //! Groups: entitlements that accounts hold, and members of groups kept as objects. Members are added and removed by value;
 //! no list is ever written whole.
 
+use crate::subschema::Facts;
 use crate::{
     config::EntitlementConfig,
-    directory::Directory,
+    directory::{Directory, Place},
     dn::{self, Filter, Rdn},
     error,
     pool::Session,
@@ -11,11 +12,11 @@ use crate::{
     shape::{self, Shape},
     translate,
 };
-use connector_spi::{Class, ConnError, Ctx, Entitlement, NativeId, Result, Value, ValueType};
+use connector_spi::{Class, ConnError, Ctx, Delta, Entitlement, NativeId, Result, Value, ValueType};
 use futures_util::{StreamExt, stream};
 use ldap3::{Mod, Scope};
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     future::Future,
 };
 
@@ -55,6 +56,12 @@ impl Directory {
         }
         let key = format!("{}:{}", config.kind, entitlement.value);
         let mut session = self.pool.session(cx).await?;
+        let Some(account) = self.member_value(&mut session, config, account).await? else {
+            return Err(
+                ConnError::conflict("the account has no value by which this group could list it").attribute(part)
+            );
+        };
+        let account = account.as_str();
         for again in [false, true] {
             let group = match self.groups.of(&key).filter(|_| !again) {
                 Some(group) => group,
@@ -74,6 +81,19 @@ impl Directory {
             let list = (config.member.as_str(), config.placeholder.as_deref());
             let (code, words) = self.write_member(&mut session, list, &group, account, what).await?;
             match (code, what) {
+                // The account's primary group lists nobody for it: another one must become primary before it can go.
+                (16 | 53, _)
+                    if self.config.active_directory
+                        && self.primary_is(&mut session, config, &group, account).await? =>
+                {
+                    if what == Membership::Give {
+                        return Ok(());
+                    }
+                    return self
+                        .leave_primary(&mut session, config, &group, account)
+                        .await
+                        .map_err(|error| error.attribute(part));
+                }
                 (0, _) | (20 | 68, Membership::Give) | (16, Membership::Take) => {
                     self.groups.learn(&key, &group);
                     return Ok(());
@@ -163,11 +183,15 @@ impl Directory {
 
     /// What an account holds; `None` where not all of it could be read.
     pub(crate) async fn held(&self, cx: &Ctx, account: &Entry, shape: &Shape) -> Result<Option<Vec<Entitlement>>> {
+        let mut held = match self.primary(cx, account, shape).await? {
+            Some(primary) => primary,
+            None => return Ok(None),
+        };
         if let Some(attribute) = &shape.member_of {
-            return self.held_by_attribute(cx, account.values(attribute)).await;
+            let more = self.held_by_attribute(cx, account.values(attribute)).await?;
+            return Ok(more.map(|more| held.into_iter().chain(more).collect()));
         }
         let searches = self.config.entitlements.iter().map(|config| self.held_of_type(cx, config, &account.dn));
-        let mut held = Vec::new();
         for found in some_at_once(searches.collect(), AT_ONCE).await {
             match found? {
                 Some(found) => held.extend(found),
@@ -183,9 +207,11 @@ impl Directory {
         config: &EntitlementConfig,
         dn: &str,
     ) -> Result<Option<Vec<Entitlement>>> {
+        let mut session = self.pool.session(cx).await?;
+        let Some(member) = self.member_value(&mut session, config, dn).await? else { return Ok(Some(Vec::new())) };
         let filter = Filter::All(vec![
             ("objectClass".into(), config.object_class.clone().into_bytes()),
-            (config.member.clone(), dn.as_bytes().to_vec()),
+            (config.member.clone(), member.into_bytes()),
         ]);
         let wanted = [config.value.clone()];
         let query = Query {
@@ -196,7 +222,6 @@ impl Directory {
             limit: 0,
             controls: Vec::new(),
         };
-        let mut session = self.pool.session(cx).await?;
         let found = session.find(query).await?;
         match found.result.rc {
             0 if !found.elsewhere => {}
@@ -232,6 +257,68 @@ impl Directory {
             held.push(Entitlement::new(config.kind.as_str(), value));
         }
         Ok(Some(held))
+    }
+
+    /// What stands for an account in a type's groups: its name, or the value of an attribute. `None` where it has none.
+    pub(crate) async fn member_value(
+        &self,
+        session: &mut Session<'_>,
+        config: &EntitlementConfig,
+        dn: &str,
+    ) -> Result<Option<String>> {
+        let Some(attribute) = &config.member_value else { return Ok(Some(dn.to_owned())) };
+        if let Some((name, value)) = dn::first_part(dn)
+            && name.eq_ignore_ascii_case(attribute)
+        {
+            return Ok(Some(value));
+        }
+        let entry = session.entry(dn, std::slice::from_ref(attribute), "reading an account").await?;
+        Ok(entry.as_ref().and_then(|entry| entry.text(attribute)).map(str::to_owned))
+    }
+
+    /// What an account holds in groups that list it by a value that this change replaces, each with the old value.
+    pub(crate) async fn listed_by_value(
+        &self,
+        cx: &Ctx,
+        place: &Place<'_>,
+        facts: &Facts,
+        deltas: &BTreeMap<String, Delta>,
+    ) -> Result<Vec<(Entitlement, String)>> {
+        let mut listed = Vec::new();
+        for config in self.config.entitlements.iter().filter(|_| place.shape.is_account()) {
+            let Some(attribute) = &config.member_value else { continue };
+            // Where it is the naming attribute, the change is a rename, and `follow` sees to it.
+            if facts.same(attribute, &place.shape.rdn) || !deltas.keys().any(|name| facts.same(name, attribute)) {
+                continue;
+            }
+            let mut session = self.pool.session(cx).await?;
+            let Some(old) = self.member_value(&mut session, config, &place.dn).await? else { continue };
+            drop(session);
+            let held = self.held_of_type(cx, config, &place.dn).await?.unwrap_or_default();
+            listed.extend(held.into_iter().map(|held| (held, old.clone())));
+        }
+        Ok(listed)
+    }
+
+    /// After such a change: the new value into the groups, and the old one out.
+    pub(crate) async fn follow_value(&self, cx: &Ctx, dn: &str, listed: &[(Entitlement, String)]) -> Result<()> {
+        for (held, old) in listed {
+            let Some(config) = shape::entitlement(&self.config, &held.kind) else { continue };
+            let mut session = self.pool.session(cx).await?;
+            let new = self.member_value(&mut session, config, dn).await?;
+            if new.as_ref() == Some(old) {
+                continue;
+            }
+            let Some(group) = self.group_named(&mut session, config, &held.value).await? else { continue };
+            let moves = new.iter().map(|new| (new, Membership::Give)).chain([(old, Membership::Take)]);
+            for (value, what) in moves {
+                let (code, words) = self.write_member(&mut session, config, &group, value, what).await?;
+                if !matches!((code, what), (0, _) | (20 | 68, Membership::Give) | (16, Membership::Take)) {
+                    return Err(error::refused(code, &words, "changing a group", session.codes).attribute(part(held)));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// After a rename: memberships that the server did not carry over by itself (it needs referential integrity for that).
@@ -306,9 +393,9 @@ impl Directory {
             }
         }
         let ids: Vec<String> = ids.into_iter().collect();
-        let id = &self.config.account.id_attribute;
+        let id = self.id_attribute();
         for chunk in ids.chunks(PER_SEARCH) {
-            let filter = Filter::Any(chunk.iter().map(|one| (id.clone(), one.clone().into_bytes())).collect());
+            let filter = Filter::Any(chunk.iter().map(|one| (id.to_owned(), one.clone().into_bytes())).collect());
             let found = self.lookup(cx, &self.config.account.base, &filter).await?;
             missing |= found.len() < chunk.len();
             names.extend(found.into_values().map(String::into_bytes));
@@ -335,14 +422,14 @@ impl Directory {
     }
 
     async fn id_of(&self, cx: &Ctx, dn: &str) -> Result<Option<String>> {
-        let id = &self.config.account.id_attribute;
-        let entry = self.pool.session(cx).await?.entry(dn, std::slice::from_ref(id), "reading a member").await?;
+        let id = self.id_attribute();
+        let entry = self.pool.session(cx).await?.entry(dn, &[id.to_owned()], "reading a member").await?;
         Ok(entry.as_ref().and_then(|entry| entry.text(id)).map(str::to_owned))
     }
 
     async fn lookup(&self, cx: &Ctx, base: &str, filter: &Filter) -> Result<HashMap<String, String>> {
-        let id = &self.config.account.id_attribute;
-        let wanted = [id.clone()];
+        let id = self.id_attribute();
+        let wanted = [id.to_owned()];
         let query = Query { base, scope: Scope::Subtree, filter, attributes: &wanted, limit: 0, controls: Vec::new() };
         let found = self.pool.session(cx).await?.entries(query, "looking for members").await?;
         let mut names = HashMap::new();

@@ -21,6 +21,7 @@
 //! (`account.end_date`); whether it ends access is proven by the canary. There is no clock here, so an end date that has
 //! passed does not turn a record's state into `Expired`; the status word does.
 
+mod active;
 mod ber;
 pub mod config;
 mod connector;
@@ -31,6 +32,7 @@ mod dn;
 mod effect;
 mod endpoint;
 mod error;
+mod flags;
 mod groups;
 mod lint;
 mod lister;
@@ -50,6 +52,13 @@ use async_trait::async_trait;
 use connector_spi::{ConfigIssue, ConnError, Connector, ConnectorType, Host, Level, Result};
 use directory::Directory;
 use std::sync::Arc;
+
+/// Target files that come with the gateway, as `(profile, TOML)`: everything of a target but its address, its places and its
+/// secrets.
+pub const PROFILES: [(&str, &str); 2] = [
+    ("openldap", include_str!("../../profiles/openldap.toml")),
+    ("active-directory", include_str!("../../profiles/active-directory.toml")),
+];
 
 /// The kind `ldap`.
 #[derive(Debug, Clone, Copy)]

@@ -56,6 +56,24 @@ impl Config {
                 say(pointer, "is not an attribute or class name (RFC 4512, 2.5)", None);
             }
         }
+        if self.active_directory {
+            let taken = [
+                ("/account/lock", self.account.lock.is_some()),
+                ("/account/member_of", self.account.member_of.is_some()),
+                ("/canary", self.canary.is_some()),
+                ("/account/id_attribute", self.account.id_attribute != "entryUUID"),
+                ("/account/version_attribute", self.account.version_attribute.as_deref() != Some("entryCSN")),
+            ];
+            for (pointer, set) in taken {
+                if set {
+                    say(pointer.into(), "is not set for an Active Directory, which has its own", None);
+                }
+            }
+            if Address::parse(&self.url).is_some_and(|at| !at.tls) && !self.starttls {
+                let hint = Some("use ldaps:// or starttls = true");
+                say("/url".into(), "an Active Directory takes passwords and simple logins over TLS only", hint);
+            }
+        }
         if self.account.object_classes.is_empty() {
             say("/account/object_classes".into(), "needs at least one class", None);
         }
@@ -126,6 +144,7 @@ impl Config {
                 ("object_class", &entitlement.object_class),
                 ("value", &entitlement.value),
                 ("member", &entitlement.member),
+                ("member_value", entitlement.member_value.as_ref().unwrap_or(&entitlement.member)),
             ] {
                 names.push((format!("/entitlement/{index}/{key}"), name));
             }

@@ -116,17 +116,17 @@ impl Lister for Directory {
 impl Directory {
     async fn leaf(&self, cx: &Ctx, kind: &Kind, walk: &Walk, size: u32) -> Result<Leaf> {
         let facts = self.facts(cx).await?;
-        let (base, class, wanted) = match shape::entitlement(&self.config, kind) {
-            Some(config) => (&config.base, Some(&config.object_class), read::catalogue_attributes(config)),
+        let (base, tests, wanted) = match shape::entitlement(&self.config, kind) {
+            Some(config) => {
+                let class = ("objectClass".to_owned(), config.object_class.clone().into_bytes());
+                (&config.base, vec![class], read::catalogue_attributes(config))
+            }
             None => {
                 let shape = self.shape(kind)?;
-                (&shape.base, shape.classes.first(), self.wanted(shape, &facts))
+                (&shape.base, shape.recognised_by(), self.wanted(shape, &facts))
             }
         };
-        let filter = match class {
-            Some(class) => Filter::Equal("objectClass".into(), class.clone().into_bytes()),
-            None => Filter::Present("objectClass".into()),
-        };
+        let filter = if tests.is_empty() { Filter::Present("objectClass".into()) } else { Filter::All(tests) };
         let mut controls = Vec::new();
         if facts.has(control::PAGED) {
             let size = i32::try_from(size).unwrap_or(i32::MAX);

@@ -37,6 +37,7 @@ pub struct Pool {
     operation_time: Duration,
     /// Overrides of result codes' classes.
     pub codes: BTreeMap<u32, Class>,
+    one_domain: bool,
 }
 
 #[derive(Default)]
@@ -90,6 +91,8 @@ pub struct Session<'p> {
     operation_time: Duration,
     /// Overrides of result codes' classes.
     pub codes: &'p BTreeMap<u32, Class>,
+    /// Searches leave the other parts of an Active Directory out instead of referring to them.
+    pub one_domain: bool,
     _place: Option<(SemaphorePermit<'p>, Load<'p>)>,
 }
 
@@ -106,6 +109,7 @@ impl Pool {
             connect_time: Duration::from_millis(config.connect_timeout_ms),
             operation_time: Duration::from_millis(config.operation_timeout_ms),
             codes: config.result_codes.clone(),
+            one_domain: config.active_directory,
         })
     }
 
@@ -175,6 +179,7 @@ impl Pool {
             deadline,
             operation_time: self.operation_time,
             codes: &self.codes,
+            one_domain: self.one_domain,
             _place: place,
         }
     }

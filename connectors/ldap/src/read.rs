@@ -53,8 +53,7 @@ impl Directory {
     /// All entries with these values, in whatever state.
     pub(crate) async fn by_key(&self, cx: &Ctx, shape: &Shape, key: &BTreeMap<String, Value>) -> Result<Vec<Record>> {
         let facts = self.facts(cx).await?;
-        let class = shape.classes.first().map(|class| ("objectClass".to_owned(), class.clone().into_bytes()));
-        let mut tests: Vec<_> = class.into_iter().collect();
+        let mut tests = shape.recognised_by();
         for (name, value) in key {
             let ty = translate::value_type(shape, &facts, name);
             // A value that no entry can have is found nowhere; that is an answer, not an error.
@@ -88,8 +87,10 @@ impl Directory {
             record.incomplete = record.entitlements.is_none();
         }
         if let Some((member, placeholder)) = &shape.members {
-            record.attrs.retain(|name, _| !shape.is_member(name));
-            let members = self.names_to_members(cx, placeholder.as_deref(), entry.values(member)).await?;
+            let ranged = |name: &str| name.split(';').next().is_some_and(|name| shape.is_member(name));
+            record.attrs.retain(|name, _| !ranged(name));
+            let held = self.pool.session(cx).await?.all_values(entry, member).await?;
+            let members = self.names_to_members(cx, placeholder.as_deref(), &held).await?;
             record.attrs.insert(member.clone(), members);
         }
         Ok(record)

@@ -1,9 +1,11 @@
 //! The operations of LDAP on a [`Session`], with results as values.
 
 use crate::{
+    active,
     dn::Filter,
     error,
     pool::{Doing, Session},
+    subschema::control,
 };
 use connector_spi::{ConnError, Effect, Result};
 use ldap3::{LdapResult, Mod, ResultEntry, Scope, SearchOptions, controls::RawControl};
@@ -39,10 +41,27 @@ impl Entry {
             let mut pair = attribute.expect_constructed()?.into_iter();
             let name = String::from_utf8(pair.next()?.expect_primitive()?).ok()?;
             let values = pair.next()?.expect_constructed()?.into_iter().filter_map(|value| value.expect_primitive());
-            attributes.push((name, values.collect()));
+            // Lasting ids of an Active Directory are octets on the wire and text everywhere else.
+            let is_guid = name.eq_ignore_ascii_case(active::ID);
+            let plain = |value: Vec<u8>| match is_guid.then(|| active::guid(&value)).flatten() {
+                Some(text) => text.into_bytes(),
+                None => value,
+            };
+            attributes.push((name, values.map(plain).collect()));
         }
         Some(Self { dn, attributes })
     }
+}
+
+/// The values of one range of an attribute, and where the next begins; `None` where the attribute is not given in ranges.
+fn ranged(entry: &Entry, attribute: &str) -> Option<(Vec<Vec<u8>>, Option<u32>)> {
+    entry.attributes.iter().find_map(|(name, values)| {
+        let (plain, option) = name.split_once(';')?;
+        let (prefix, range) = option.split_at_checked("range=".len())?;
+        let (_, last) = range.split_once('-')?;
+        let fits = plain.eq_ignore_ascii_case(attribute) && prefix.eq_ignore_ascii_case("range=");
+        fits.then(|| (values.clone(), last.parse::<u32>().ok().map(|last| last.saturating_add(1))))
+    })
 }
 
 /// A search.
@@ -116,8 +135,12 @@ impl Session<'_> {
 
     async fn stream(&mut self, query: Query<'_>) -> Result<Found> {
         let options = SearchOptions::new().sizelimit(query.limit);
+        let mut controls = query.controls;
+        if self.one_domain {
+            controls.push(RawControl { ctype: control::ONE_DOMAIN.to_owned(), crit: false, val: None });
+        }
         let handle = self.ldap()?.with_search_options(options);
-        let handle = if query.controls.is_empty() { handle } else { handle.with_controls(query.controls) };
+        let handle = if controls.is_empty() { handle } else { handle.with_controls(controls) };
         let opened =
             handle.streaming_search(query.base, query.scope, &query.filter.text(), query.attributes.to_vec()).await;
         let mut stream = self.settle(opened, Doing::Reading)?;
@@ -153,6 +176,26 @@ impl Session<'_> {
         let filter = Filter::Present("objectClass".into());
         let query = Query { base: dn, scope: Scope::Base, filter: &filter, attributes, limit: 0, controls: Vec::new() };
         Ok(self.entries(query, doing).await?.into_iter().next())
+    }
+
+    /// All values of an attribute of an entry. An Active Directory gives at most 1,500 at once, under another name
+    /// (`member;range=0-1499`), and the rest when asked for it.
+    pub async fn all_values(&mut self, entry: &Entry, attribute: &str) -> Result<Vec<Vec<u8>>> {
+        let mut found = entry.values(attribute).to_vec();
+        let mut range = ranged(entry, attribute);
+        while let Some((values, next)) = range {
+            found.extend(values);
+            let Some(next) = next else { break };
+            let wanted = [format!("{attribute};range={next}-*")];
+            let more = self.entry(&entry.dn, &wanted, "reading a long list").await?;
+            let more = more.ok_or_else(|| ConnError::transient("an entry went while it was read"))?;
+            range = ranged(&more, attribute);
+            // A list that does not go on where it said it would has not been read.
+            if range.as_ref().is_none_or(|(values, _)| values.is_empty()) {
+                return Err(ConnError::unknown("a long list ends in the middle").effect(Effect::None));
+            }
+        }
+        Ok(found)
     }
 
     /// The error for a result code.

@@ -1,7 +1,10 @@
 //! How a kind of entry looks: what [`crate::translate`] needs to know of the settings.
 
 use crate::{
+    active,
     config::{AccountConfig, Config, EntitlementConfig, GroupConfig, LockConfig, StatusConfig},
+    dn::Test,
+    session::Entry,
     subschema::Facts,
 };
 use connector_spi::{AccountState, Kind, ValueType};
@@ -55,11 +58,13 @@ pub struct Shape {
     pub types: BTreeMap<String, ValueType>,
     /// May be deleted.
     pub delete: bool,
+    /// In an Active Directory.
+    pub active: bool,
 }
 
 impl Shape {
     /// Accounts.
-    pub fn account(config: &AccountConfig) -> Self {
+    pub fn account(config: &AccountConfig, active: bool) -> Self {
         Self {
             kind: ACCOUNT.into(),
             base: config.base.clone(),
@@ -69,21 +74,22 @@ impl Shape {
             attributes: config.attributes.clone(),
             keys: config.keys(),
             owned_mark: config.owned_mark.clone(),
-            id: config.id_attribute.clone(),
-            version: config.version_attribute.clone(),
+            id: id(config, active),
+            version: version(config, active),
             lock: config.lock.clone(),
             status: config.status.clone(),
             scramble: config.scramble_password,
-            end_date: config.end_date.clone(),
+            end_date: config.end_date.clone().or_else(|| active.then(|| active::END.to_owned())),
             members: None,
             member_of: config.member_of.clone(),
             types: config.types.clone(),
             delete: config.allow_delete,
+            active,
         }
     }
 
     /// Groups kept as objects.
-    pub fn group(config: &GroupConfig, account: &AccountConfig) -> Self {
+    pub fn group(config: &GroupConfig, account: &AccountConfig, active: bool) -> Self {
         let mark = config.owned_mark.iter().map(|mark| vec![mark.clone()]);
         Self {
             kind: GROUP.into(),
@@ -94,8 +100,8 @@ impl Shape {
             attributes: Vec::new(),
             keys: std::iter::once(vec![config.rdn.clone()]).chain(mark).collect(),
             owned_mark: config.owned_mark.clone(),
-            id: account.id_attribute.clone(),
-            version: account.version_attribute.clone(),
+            id: id(account, active),
+            version: version(account, active),
             lock: None,
             status: None,
             scramble: false,
@@ -104,13 +110,15 @@ impl Shape {
             member_of: None,
             types: BTreeMap::new(),
             delete: config.allow_delete,
+            active,
         }
     }
 
     /// All kinds of objects of a configuration, accounts first.
     pub fn all(config: &Config) -> Vec<Self> {
-        let group = config.group.as_ref().map(|group| Self::group(group, &config.account));
-        std::iter::once(Self::account(&config.account)).chain(group).collect()
+        let active = config.active_directory;
+        let group = config.group.as_ref().map(|group| Self::group(group, &config.account, active));
+        std::iter::once(Self::account(&config.account, active)).chain(group).collect()
     }
 
     /// Whether these entries are accounts.
@@ -120,7 +128,24 @@ impl Shape {
 
     /// Whether the connector can close them.
     pub fn closes(&self) -> bool {
-        self.lock.is_some() || self.status.is_some()
+        self.lock.is_some() || self.status.is_some() || self.has_flags()
+    }
+
+    /// Whether the state is in the flags of an Active Directory's account.
+    pub fn has_flags(&self) -> bool {
+        self.active && self.is_account()
+    }
+
+    /// Whether the attribute is an end in ticks since 1601.
+    pub fn is_ticks(&self, attribute: &str) -> bool {
+        self.has_flags() && attribute.eq_ignore_ascii_case(active::END)
+    }
+
+    /// The tests that every entry of the kind passes. In an Active Directory a computer is a user too.
+    pub fn recognised_by(&self) -> Vec<Test> {
+        let class = self.classes.first().map(|class| ("objectClass".to_owned(), class.clone().into_bytes()));
+        let person = self.has_flags().then(|| ("objectCategory".to_owned(), b"person".to_vec()));
+        class.into_iter().chain(person).collect()
     }
 
     /// The attribute that identifies members of a group, where they are groups.
@@ -151,7 +176,29 @@ impl Shape {
             self.lock.as_ref().map(|lock| lock.attribute.as_str()),
             self.status.as_ref().map(|status| status.attribute.as_str()),
         ];
-        own.into_iter().flatten().any(|own| own.eq_ignore_ascii_case(attribute))
+        let of_active = if self.active { &active::OWN[..] } else { &[] };
+        own.into_iter().flatten().chain(of_active.iter().copied()).any(|own| own.eq_ignore_ascii_case(attribute))
+    }
+
+    /// Whether the server fills the attribute in where a new entry does not have it.
+    pub fn is_filled_in(&self, attribute: &str) -> bool {
+        self.active && active::FILLED_IN.iter().any(|name| name.eq_ignore_ascii_case(attribute))
+    }
+
+    /// What an entry says of the state.
+    pub fn state_of(&self, entry: &Entry) -> AccountState {
+        let status = self.status.as_ref().and_then(|status| entry.text(&status.attribute));
+        if !self.has_flags() {
+            return self.state(self.lock.as_ref().and_then(|lock| entry.text(&lock.attribute)), status);
+        }
+        let said = status.zip(self.status.as_ref()).map(|(word, words)| words.state(word));
+        match (entry.text(active::CONTROL).and_then(active::read_flags).map(active::is_disabled), said) {
+            (None, _) | (Some(true), Some(AccountState::Enabled)) => AccountState::Unknown,
+            (Some(true), Some(closed @ (AccountState::Blocked | AccountState::Expired))) => closed,
+            (Some(true), _) => AccountState::Disabled,
+            (Some(false), None | Some(AccountState::Enabled | AccountState::Unknown)) => AccountState::Enabled,
+            (Some(false), Some(_)) => AccountState::Unknown,
+        }
     }
 
     /// What the record says of the state. The lock decides; a status that contradicts it makes the state unknown, so that it
@@ -200,6 +247,14 @@ impl StatusConfig {
     }
 }
 
+fn id(config: &AccountConfig, active: bool) -> String {
+    if active { active::ID.to_owned() } else { config.id_attribute.clone() }
+}
+
+fn version(config: &AccountConfig, active: bool) -> Option<String> {
+    if active { Some(active::VERSION.to_owned()) } else { config.version_attribute.clone() }
+}
+
 /// A type of entitlement's settings, by kind.
 pub fn entitlement<'c>(config: &'c Config, kind: &Kind) -> Option<&'c EntitlementConfig> {
     config.entitlements.iter().find(|entitlement| entitlement.kind == kind.as_str())
@@ -221,7 +276,7 @@ pub mod tests {
             "scramble_password": true,
             "end_date": "pwdEndTime",
         });
-        Shape::account(&serde_json::from_value(config).unwrap())
+        Shape::account(&serde_json::from_value(config).unwrap(), false)
     }
 
     #[test]

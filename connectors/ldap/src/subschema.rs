@@ -16,6 +16,8 @@ pub mod control {
     pub const PAGED: &str = "1.2.840.113556.1.4.319";
     /// Password policy (draft-behera-ldap-password-policy).
     pub const PASSWORD_POLICY: &str = "1.3.6.1.4.1.42.2.27.8.5.1";
+    /// Domain scope: no references to the other parts of an Active Directory. Sent uncritical.
+    pub const ONE_DOMAIN: &str = "1.2.840.113556.1.4.1339";
     /// Permissive modify: what is so already is success. Known to Active Directory and OpenLDAP; sent uncritical.
     pub const PERMISSIVE: &str = "1.2.840.113556.1.4.1413";
 }

@@ -1,6 +1,7 @@
 //! Records and changes as LDAP sees them. Pure: no connection, no clock.
 
 use crate::{
+    active,
     dn::{self, Rdn},
     session::{Attributes, Entry},
     shape::{PARENT, PASSWORD, Shape},
@@ -146,8 +147,15 @@ pub fn create(
     }
     let rdn = name.ok_or_else(|| ConnError::invalid("a new entry needs its naming attribute").attribute(&shape.rdn))?;
     let content = facts.of_classes(&shape.classes);
-    let automatic =
-        |name: &str| name.eq_ignore_ascii_case("objectClass") || shape.is_own(name) || shape.is_member(name);
+    let automatic = |name: &str| {
+        name.eq_ignore_ascii_case("objectClass")
+            || shape.is_own(name)
+            || shape.is_member(name)
+            || shape.is_filled_in(name)
+    };
+    if shape.active && !given.iter().any(|name| name.eq_ignore_ascii_case(active::NAME)) {
+        return Err(ConnError::invalid("a required attribute is missing").attribute(active::NAME));
+    }
     if let Some(missing) = content.must.iter().find(|name| !given.contains(*name) && !automatic(name)) {
         return Err(ConnError::invalid("a required attribute is missing").attribute(missing));
     }
@@ -180,7 +188,11 @@ pub fn change(shape: &Shape, facts: &Facts, deltas: &BTreeMap<String, Delta>) ->
         }
         match delta {
             Delta::Set(values) => out.mods.push(Mod::Replace(name, all_octets(shape, facts, attribute, values)?)),
-            Delta::Clear => out.mods.push(Mod::Replace(name, HashSet::new())),
+            Delta::Clear => {
+                let empty =
+                    if shape.is_ticks(attribute) { all_octets(shape, facts, attribute, &[])? } else { HashSet::new() };
+                out.mods.push(Mod::Replace(name, empty));
+            }
             Delta::Patch { add, remove } => {
                 let (add, remove) =
                     (all_octets(shape, facts, attribute, add)?, all_octets(shape, facts, attribute, remove)?);
@@ -207,6 +219,11 @@ pub fn standing(shape: &Shape, state: AccountState, scrambled: Option<&Secret>) 
         return Err(ConnError::unsupported("neither account.lock nor account.status is configured"));
     }
     let mut out: Attributes = Vec::new();
+    if shape.has_flags() {
+        // For a new account only: the flags of one that is there are changed bit by bit, see `flags`.
+        let flags = active::flags(active::NEW, open).to_string();
+        out.push((active::CONTROL.into(), HashSet::from([flags.into_bytes()])));
+    }
     if let Some(lock) = &shape.lock {
         let values = if open { HashSet::new() } else { HashSet::from([lock.value.clone().into_bytes()]) };
         out.push((lock.attribute.clone().into_bytes(), values));
@@ -214,7 +231,9 @@ pub fn standing(shape: &Shape, state: AccountState, scrambled: Option<&Secret>) 
     if let Some(status) = &shape.status {
         out.push((status.attribute.clone().into_bytes(), HashSet::from([status.word(state).as_bytes().to_vec()])));
     }
-    if let Some(password) = scrambled.filter(|_| !open && shape.scramble) {
+    if let Some(password) = scrambled.filter(|_| shape.has_flags()) {
+        out.push((active::PASSWORD.into(), HashSet::from([active::password(password)])));
+    } else if let Some(password) = scrambled.filter(|_| !open && shape.scramble) {
         out.push((PASSWORD.into(), HashSet::from([password.expose().as_bytes().to_vec()])));
     }
     Ok(out)
@@ -226,6 +245,11 @@ pub fn record(shape: &Shape, facts: &Facts, entry: &Entry) -> Option<Record> {
     let mut attrs = Attrs::new();
     for (name, values) in &entry.attributes {
         if shape.is_own(name) || values.is_empty() {
+            continue;
+        }
+        if shape.is_ticks(name) {
+            let end = entry.text(name).and_then(active::instant);
+            attrs.extend(end.map(|at| (name.clone(), vec![Value::from(at)])));
             continue;
         }
         let ty = value_type(shape, facts, name);
@@ -241,14 +265,12 @@ pub fn record(shape: &Shape, facts: &Facts, entry: &Entry) -> Option<Record> {
             Some((key.clone(), value(octets, value_type(shape, facts, key))))
         })
         .collect();
-    let lock = shape.lock.as_ref().and_then(|lock| entry.text(&lock.attribute));
-    let status = shape.status.as_ref().and_then(|status| entry.text(&status.attribute));
     Some(Record {
         kind: Kind(shape.kind.0.clone()),
         id,
         natural_key,
         attrs,
-        state: shape.state(lock, status),
+        state: shape.state_of(entry),
         entitlements: None,
         incomplete: false,
         version: shape.version.as_ref().and_then(|version| entry.text(version)).map(str::to_owned),
@@ -257,11 +279,25 @@ pub fn record(shape: &Shape, facts: &Facts, entry: &Entry) -> Option<Record> {
 
 /// The type of an attribute's values: the configuration's word, else the schema's.
 pub fn value_type(shape: &Shape, facts: &Facts, attribute: &str) -> ValueType {
+    if shape.is_ticks(attribute) {
+        return ValueType::Timestamp;
+    }
     let declared = shape.types.iter().find(|(name, _)| name.eq_ignore_ascii_case(attribute));
     declared.map_or_else(|| facts.value_type(attribute), |(_, ty)| *ty)
 }
 
 fn all_octets(shape: &Shape, facts: &Facts, attribute: &str, values: &[Value]) -> Result<HashSet<Vec<u8>>> {
+    if shape.active && attribute.eq_ignore_ascii_case(active::NAME) {
+        active::check_name(values, shape.is_account())?;
+    }
+    if shape.is_ticks(attribute) {
+        return match values {
+            // The attribute is never absent.
+            [] => Ok(HashSet::from([active::NEVER.into()])),
+            [Value::At { at }] => Ok(HashSet::from([active::ticks(*at).into_bytes()])),
+            _ => Err(ConnError::invalid("an end is one instant").attribute(attribute)),
+        };
+    }
     let ty = value_type(shape, facts, attribute);
     values.iter().map(|value| octets(attribute, value, ty)).collect()
 }

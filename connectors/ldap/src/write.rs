@@ -1,6 +1,7 @@
 //! Changing and deleting entries.
 
 use crate::{
+    config::EntitlementConfig,
     directory::{Directory, Place, Write},
     dn, error,
     groups::{self, Membership},
@@ -152,6 +153,12 @@ impl Directory {
             self.would_send(cx, "delete", id.as_str(), &[]);
             return Ok(());
         }
+        drop(session);
+        if shape.is_account() {
+            // A group that lists the account by one of its values cannot be found by its name afterwards.
+            self.leave(cx, &place.dn, |config| config.member_value.is_some()).await?;
+        }
+        let mut session = self.pool.session(cx).await?;
         let outcome = self.write(&mut session, &facts, &mut place, &Write::Delete).await;
         drop(session);
         self.names.forget(id.as_str());
@@ -163,10 +170,16 @@ impl Directory {
         }
         // Where the server keeps no referential integrity, the name would stay in its groups for whoever gets it next.
         if shape.is_account() {
-            for config in &self.config.entitlements {
-                for held in self.held_of_type(cx, config, &place.dn).await?.unwrap_or_default() {
-                    self.membership(cx, &place.dn, &held, Membership::Take).await?;
-                }
+            self.leave(cx, &place.dn, |config| config.member_value.is_none()).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes an account out of the groups of some types.
+    async fn leave(&self, cx: &Ctx, dn: &str, of: impl Fn(&EntitlementConfig) -> bool) -> Result<()> {
+        for config in self.config.entitlements.iter().filter(|config| of(config)) {
+            for held in self.held_of_type(cx, config, dn).await?.unwrap_or_default() {
+                self.membership(cx, dn, &held, Membership::Take).await?;
             }
             self.follow_in_objects(cx, &place.dn, None).await?;
         }
@@ -184,6 +197,9 @@ impl Directory {
         let shape = place.shape;
         let scramble = shape.scramble && state != AccountState::Enabled;
         let secret = if scramble { Some(self.proofs.password()?) } else { None };
+        if shape.has_flags() {
+            return self.stand_by_flags(cx, place, state, secret).await;
+        }
         let mods: Vec<_> = translate::standing(shape, state, secret.as_ref())?
             .into_iter()
             .map(|(name, values)| Mod::Replace(name, values))
@@ -225,6 +241,8 @@ impl Directory {
         parts: &mut Parts,
     ) -> Result<()> {
         mods.mods.extend(self.member_mods(cx, place, deltas).await?);
+        // Groups that list the account by a value that is about to change.
+        let listed = self.listed_by_value(cx, place, facts, deltas).await?;
         if !mods.mods.is_empty() {
             let all = std::mem::take(&mut mods.mods);
             match self.modify(cx, facts, place, all.clone()).await {
@@ -243,6 +261,10 @@ impl Directory {
                     )?;
                 }
             }
+        }
+        if !listed.is_empty() {
+            let outcome = self.follow_value(cx, &place.dn, &listed).await;
+            parts.note("entitlements", outcome)?;
         }
         if mods.rdn.is_some() || mods.parent.is_some() {
             let outcome = self.move_to(cx, facts, place, mods.rdn.as_ref(), mods.parent.as_deref()).await;
@@ -302,7 +324,8 @@ impl Directory {
         let above = parent.map_or_else(|| dn::split(&place.dn).1.to_owned(), str::to_owned);
         place.dn = format!("{rdn},{above}");
         self.names.learn(place.id.as_str(), &place.dn);
-        if place.shape.is_account() { self.follow(cx, &old, &place.dn).await } else { Ok(()) }
+        // An Active Directory carries every membership over by itself.
+        if place.shape.is_account() && !place.shape.active { self.follow(cx, &old, &place.dn).await } else { Ok(()) }
     }
 
     /// Changes of a group's members, from ids to names, by value.
@@ -326,7 +349,10 @@ impl Directory {
                 };
                 let mut session = self.pool.session(cx).await?;
                 let entry = session.entry(&place.dn, std::slice::from_ref(member), "reading a group").await?;
-                let held = entry.map(|entry| entry.values(member).to_vec()).unwrap_or_default();
+                let held = match entry {
+                    Some(entry) => session.all_values(&entry, member).await?,
+                    None => Vec::new(),
+                };
                 let folded = |list: &[Vec<u8>]| -> HashSet<String> {
                     list.iter().map(|dn| dn::folded(&String::from_utf8_lossy(dn))).collect()
                 };

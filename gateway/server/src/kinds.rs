@@ -32,6 +32,7 @@ impl Kinds {
             .with::<connector_soap::Soap>()
             .with::<connector_sql::Sql>();
         let shipped = [
+            (connector_ldap::Ldap::NAME, &connector_ldap::PROFILES[..]),
             (connector_rest::Rest::NAME, &connector_rest::PROFILES[..]),
             (connector_scim::Scim::NAME, &connector_scim::PROFILES[..]),
             (connector_soap::Soap::NAME, &connector_soap::PROFILES[..]),

@@ -124,3 +124,91 @@ async fn the_catalogue_lists_groups_without_members() {
     let one = target.connector.get(&cx(&target.host), &kind, &"ehr-login".into()).await.unwrap().unwrap();
     assert_eq!(one.attrs["description"], [Value::from("May log in to the record")]);
 }
+
+/// Types of entitlements over the three kinds of groups; `by` is what a posixGroup lists accounts by.
+fn three_kinds(config: &mut serde_json::Value, by: &str) {
+    let placeholder = "uid=placeholder,ou=services,dc=hosp,dc=example";
+    config["account"]["allow_delete"] = json!(true);
+    config["entitlement"] = json!([
+        { "type": "role", "base": "ou=entitlements,dc=hosp,dc=example", "placeholder": placeholder },
+        {
+            "type": "unique", "base": "ou=unique,dc=hosp,dc=example", "object_class": "groupOfUniqueNames",
+            "member": "uniqueMember", "placeholder": placeholder,
+        },
+        {
+            "type": "posix", "base": "ou=posix,dc=hosp,dc=example", "object_class": "posixGroup",
+            "member": "memberUid", "member_value": by,
+        },
+    ]);
+}
+
+fn hold(add: &[(&str, &str)], remove: &[(&str, &str)]) -> Change {
+    let all = |list: &[(&str, &str)]| list.iter().map(|(kind, value)| Entitlement::new(*kind, *value)).collect();
+    let entitlements = EntitlementChange { add: all(add), remove: all(remove), whole: None };
+    Change { entitlements, ..Change::default() }
+}
+
+#[tokio::test]
+async fn unique_names_and_posix_groups_are_given_twice_and_taken_twice() {
+    let Some(target) = Target::with(Setup::default(), |config| three_kinds(config, "uid")).await else { return };
+    let id = target.make(1).await;
+    let all = [("role", "grp-ed"), ("unique", "grp-unique"), ("posix", "grp-posix"), ("posix", "grp-posix-too")];
+    for _ in 0..2 {
+        target.update(&id, &hold(&all, &[])).await.unwrap();
+        let held = target.read(&id).await.entitlements.unwrap();
+        assert_eq!(held, all.map(|(kind, value)| Entitlement::new(kind, value)));
+    }
+    let posix = "cn=grp-posix-too,ou=posix,dc=hosp,dc=example";
+    assert_eq!(target.slapd.values(posix, "memberUid").await.unwrap(), ["foreign", "test1"]);
+    for _ in 0..2 {
+        target.update(&id, &hold(&[], &all)).await.unwrap();
+        assert_eq!(target.read(&id).await.entitlements.unwrap(), []);
+    }
+    // What others gave stays.
+    assert_eq!(target.slapd.values(posix, "memberUid").await.unwrap(), ["foreign"]);
+}
+
+#[tokio::test]
+async fn the_last_unique_name_can_leave_since_the_placeholder_comes_in() {
+    let Some(target) = Target::with(Setup::default(), |config| three_kinds(config, "uid")).await else { return };
+    let found = target.connector.find(&cx(&target.host), &account(), &key("uid", "foreign")).await.unwrap();
+    target.update(&found[0].id, &hold(&[], &[("unique", "grp-unique-bare")])).await.unwrap();
+    let members = target.slapd.values("cn=grp-unique-bare,ou=unique,dc=hosp,dc=example", "uniqueMember").await.unwrap();
+    assert_eq!(members, ["uid=placeholder,ou=services,dc=hosp,dc=example"]);
+}
+
+#[tokio::test]
+async fn a_rename_takes_unique_names_and_posix_members_along_without_the_servers_help() {
+    let setup = Setup { bare: true, ..Setup::default() };
+    let Some(target) = Target::with(setup, |config| three_kinds(config, "uid")).await else { return };
+    let id = target.make(1).await;
+    let all = [("unique", "grp-unique"), ("posix", "grp-posix")];
+    target.update(&id, &hold(&all, &[])).await.unwrap();
+    target.update(&id, &set("uid", "renamed")).await.unwrap();
+    assert_eq!(
+        target.slapd.values("cn=grp-posix,ou=posix,dc=hosp,dc=example", "memberUid").await.unwrap(),
+        ["renamed"]
+    );
+    let held = target.read(&id).await.entitlements.unwrap();
+    assert_eq!(held, all.map(|(kind, value)| Entitlement::new(kind, value)));
+}
+
+#[tokio::test]
+async fn a_posix_group_follows_the_value_that_it_lists_and_forgets_who_is_deleted() {
+    // given groups that list accounts by their number, which is not their name
+    let Some(target) = Target::with(Setup::default(), |config| three_kinds(config, "employeeNumber")).await else {
+        return;
+    };
+    let id = target.make(1).await;
+    target.update(&id, &hold(&[("posix", "grp-posix")], &[])).await.unwrap();
+    let members = async || target.slapd.values("cn=grp-posix,ou=posix,dc=hosp,dc=example", "memberUid").await.unwrap();
+    assert_eq!(members().await, ["E1"]);
+
+    // when the number changes, the group follows
+    target.update(&id, &set("employeeNumber", "E77")).await.unwrap();
+    assert_eq!(members().await, ["E77"]);
+
+    // and when the account goes, nothing is left of it
+    target.connector.delete(&cx(&target.host), &account(), &id).await.unwrap();
+    assert_eq!(members().await, [""; 0]);
+}

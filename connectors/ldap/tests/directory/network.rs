@@ -26,7 +26,7 @@ async fn logins_that_fail_say_why() {
 #[tokio::test]
 async fn tls_is_checked_and_start_tls_is_tls() {
     let Some(target) = Target::new().await else { return };
-    let ca = target.slapd.dir.path().join("ca.pem");
+    let ca = target.slapd.folder().join("ca.pem");
     let config = |url: String, starttls: bool, name: &str, ca: Option<&std::path::Path>| {
         let mut config = target.slapd.config();
         config["url"] = json!(url);

@@ -18,7 +18,8 @@ fn certificate(name: &str) -> (String, Certificate) {
     let issuer = Issuer::new(ca, ca_key);
     let key = KeyPair::generate().unwrap();
     let leaf = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-    (authority, Certificate { certificate: leaf.pem(), key: key.serialize_pem() })
+    let certificate = Certificate { ca: authority.clone(), certificate: leaf.pem(), key: key.serialize_pem() };
+    (authority, certificate)
 }
 
 fn written(dir: &Path, name: &str, pem: &str) -> Json {
