@@ -310,9 +310,10 @@ impl Directory {
                 continue;
             }
             let Some(group) = self.group_named(&mut session, config, &held.value).await? else { continue };
+            let list = (config.member.as_str(), config.placeholder.as_deref());
             let moves = new.iter().map(|new| (new, Membership::Give)).chain([(old, Membership::Take)]);
             for (value, what) in moves {
-                let (code, words) = self.write_member(&mut session, config, &group, value, what).await?;
+                let (code, words) = self.write_member(&mut session, list, &group, value, what).await?;
                 if !matches!((code, what), (0, _) | (20 | 68, Membership::Give) | (16, Membership::Take)) {
                     return Err(error::refused(code, &words, "changing a group", session.codes).attribute(part(held)));
                 }

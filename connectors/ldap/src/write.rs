@@ -171,6 +171,7 @@ impl Directory {
         // Where the server keeps no referential integrity, the name would stay in its groups for whoever gets it next.
         if shape.is_account() {
             self.leave(cx, &place.dn, |config| config.member_value.is_none()).await?;
+            self.follow_in_objects(cx, &place.dn, None).await?;
         }
         Ok(())
     }
@@ -181,7 +182,6 @@ impl Directory {
             for held in self.held_of_type(cx, config, dn).await?.unwrap_or_default() {
                 self.membership(cx, dn, &held, Membership::Take).await?;
             }
-            self.follow_in_objects(cx, &place.dn, None).await?;
         }
         Ok(())
     }
