@@ -2,6 +2,9 @@
 //!
 //! A connection does one thing at a time, and a call that is dropped in the middle leaves its answer in the stream: such a
 //! connection is closed, never reused, like every other that was not given back.
+//!
+//! A look is not one snapshot here, as it is with the other engines: the server has snapshots only where its owner switched them
+//! on, and without them a reader that wants one holds writers up. So a record and what it holds may be a moment apart.
 
 use crate::{
     config,

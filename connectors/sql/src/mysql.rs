@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use connector_spi::Host;
 use jiff::{Timestamp, tz::TimeZone};
 use sqlx::{
-    Arguments, AssertSqlSafe, Column, ConnectOptions, Connection, Row as _, TypeInfo, ValueRef,
+    Arguments, Column, ConnectOptions, Connection, Row as _, TypeInfo, ValueRef,
     mysql::{
         MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlQueryResult, MySqlRow,
         MySqlSslMode,
@@ -70,9 +70,9 @@ impl Opens for Opener {
         let strict = "SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES,ANSI_QUOTES')";
         let settled = sqlx::Executor::execute(&mut connection, sqlx::raw_sql(strict)).await;
         settled.map_err(failure).map_err(session::opening)?;
-        // MariaDB's name of it; MySQL has a limit for reading only and does without. The number is ours.
-        let limit = format!("SET SESSION max_statement_time = {}", config.pool.statement_timeout);
-        match sqlx::Executor::execute(&mut connection, sqlx::raw_sql(AssertSqlSafe(limit))).await.map_err(failure) {
+        // MariaDB's name of it; MySQL has a limit for reading only and does without.
+        let limit = sqlx::query("SET SESSION max_statement_time = ?").bind(config.pool.statement_timeout);
+        match sqlx::Executor::execute(&mut connection, limit).await.map_err(failure) {
             Ok(_) | Err(Failure::Server { .. }) => Ok(connection),
             Err(failure) => Err(session::opening(failure)),
         }

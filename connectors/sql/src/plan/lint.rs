@@ -54,6 +54,9 @@ pub(super) fn whole(config: &Config, issues: &mut Issues) {
     let by_api = accounts.iter().any(|kind| kind.after.iter().any(|after| after.on.contains(&When::Sessions)));
     let wrong = match config.session_revocation {
         SessionRevocation::None => (by_sql || by_api).then_some("says none, but a kind says how sessions are ended"),
+        SessionRevocation::Sql if by_api => {
+            Some("says sql, but a kind has an after with on = [\"sessions\"]: that is api")
+        }
         SessionRevocation::Sql => (!by_sql).then_some("says sql, but no kind has revoke_sessions"),
         SessionRevocation::Api => (!by_api).then_some("says api, but no kind has an after with on = [\"sessions\"]"),
     };

@@ -1,6 +1,6 @@
 //! Making and changing accounts.
 
-use crate::support::{Ward, account, attrs, give, group, key, menu, person, set, state, take};
+use crate::support::{Server, Ward, account, attrs, give, group, key, menu, person, set, state, take};
 use connector_spi::{AccountState, Change, Class, Delta, Effect, Entitlement, Kind, Value};
 use futures_util::future::join_all;
 use serde_json::json;
@@ -154,6 +154,26 @@ async fn an_end_of_access_is_pushed_down_and_read_back() {
         let (in_time, why) = stage.ehr().can_login("TEXAMPLE1", "2029-06-30").await.unwrap();
         assert!(in_time, "{why:?}");
         assert!(!stage.ehr().can_login("TEXAMPLE1", "2029-07-01").await.unwrap().0);
+    }
+}
+
+#[tokio::test]
+async fn an_end_before_the_beginning_is_refused_by_the_database_and_changes_nothing() {
+    for ward in Ward::every().await {
+        let postgres = matches!(ward.server, Server::Postgres(_));
+        let stage = ward.stage().await;
+        let id = stage.create(1, &[]).await.unwrap().id;
+        let before = stage.ehr().state().await.unwrap();
+        let mut change = set("email", "after@hosp.example");
+        change.attrs.insert("endDate".to_owned(), Delta::Set(vec![at("2001-07-01T04:00:00Z")]));
+
+        let error = stage.change(&id, change).await.unwrap_err();
+
+        assert_eq!((error.class, error.effect), (Class::Invalid, Effect::None));
+        // Only where the engine names the constraint does the file's rule name the attribute.
+        assert_eq!(error.attribute.as_deref(), Some(if postgres { "endDate" } else { "email" }));
+        assert!(!error.message.contains("after@"));
+        assert_eq!(stage.ehr().state().await.unwrap(), before);
     }
 }
 

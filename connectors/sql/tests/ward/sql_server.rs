@@ -2,8 +2,12 @@
 
 use crate::support::{Server, Stage, Ward, account, group, person, set};
 use connector_spi::{AccountState, Class, Effect};
-use fixtures::{proxy::Mischief, tds::TdsServer};
-use std::{sync::Arc, time::Duration};
+use fixtures::{
+    proxy::Mischief,
+    servers::{PASSWORD, USER, program, unpacked},
+    tds::TdsServer,
+};
+use std::{io::Write, process::Stdio, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 async fn stage() -> (Stage, Arc<TdsServer>) {
@@ -61,4 +65,22 @@ async fn a_server_that_does_not_answer_is_given_up_in_time_and_its_connection_is
     let connections = proxy.counters().connections;
     stage.change(&id, set("email", "y@hosp.example")).await.unwrap();
     assert_eq!(proxy.counters().connections, connections + 1, "a connection that was left is not taken up again");
+}
+
+/// The server of these tests was written beside the client that it tests; FreeTDS knows neither of the two.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_another_hand_understands_the_server() {
+    let Some(packages) = unpacked("usr/bin/tsql") else { return };
+    let (stage, server) = stage().await;
+    stage.create(1, &[]).await.unwrap();
+    let mut tsql = program(&packages, "usr/bin/tsql");
+    tsql.env("TDSVER", "7.4").args(["-H", "127.0.0.1", "-p", &server.addr().port().to_string()]);
+    tsql.args(["-U", USER, "-P", PASSWORD]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut running = tsql.spawn().unwrap();
+    let asks = "SELECT user_seq, user_mnemonic, begin_date FROM user_dict\nGO\nUPDATE nowhere SET a = 1\nGO\nexit\n";
+    running.stdin.take().unwrap().write_all(asks.as_bytes()).unwrap();
+    let said = tokio::task::spawn_blocking(move || running.wait_with_output().unwrap()).await.unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    assert!(said.contains("1\tTEXAMPLE1\t"), "{said}");
+    assert!(said.contains("Msg 208"), "{said}");
 }
