@@ -9,6 +9,7 @@ mod crash;
 mod doors;
 mod external;
 mod faults;
+mod groups;
 mod hostile;
 mod layering;
 mod outage;

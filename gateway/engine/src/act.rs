@@ -28,22 +28,6 @@ struct Outcome {
     detail: String,
 }
 
-/// What is about to be sent for a link: recorded in the claim's transaction.
-pub(crate) fn prepare(link: &Link) -> Sent {
-    let delta = diff::delta(link);
-    let made = link.sent.as_ref().is_some_and(|sent| sent.made || sent.delta == Delta::Create);
-    let gave = diff::gives(link, &delta);
-    let op_id = op_id(link, &delta);
-    Sent { generation: link.generation, op_id, delta, made, gave }
-}
-
-/// The change's own id: the same for every attempt at one generation and delta, another for the next.
-fn op_id(link: &Link, delta: &Delta) -> String {
-    let text = serde_json::to_vec(&(&link.key, link.generation, delta)).unwrap_or_default();
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &text);
-    digest.as_ref().iter().take(16).map(|octet| format!("{octet:02x}")).collect()
-}
-
 /// Carries a claimed link out.
 pub(crate) async fn carry_out(target: &Target, store: &dyn Store, link: Link, now: impl Fn() -> Timestamp) -> Settle {
     let wanted = link.wanted.clone();
@@ -278,7 +262,7 @@ fn disputed(link: &Link, why: &str) -> Outcome {
 /// The members that a change carried, when the target took them.
 fn carried(link: &Link, wanted: &Wanted, failures: &[connector_spi::PartFailure]) -> Option<MemberDelta> {
     let attribute = &wanted.members.as_ref()?.attribute;
-    link.members.clone().filter(|_| failures.iter().all(|failure| failure.part != *attribute))
+    link.members.clone().filter(|_| failures.iter().all(|failure| !failure.part.eq_ignore_ascii_case(attribute)))
 }
 
 /// The outcome of a call that succeeded but for some parts. A part that failed is not yet as wanted: it stays due.

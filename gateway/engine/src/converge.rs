@@ -5,7 +5,7 @@
 
 use crate::lanes::{self, Busy};
 use crate::targets::Target;
-use crate::{Engine, act};
+use crate::{Engine, act, prepare};
 use gateway_domain::{Lane, Link};
 use gateway_store::{ClaimAsk, Settle, Settled, Slots, StoreError};
 use std::sync::Arc;
@@ -112,7 +112,8 @@ async fn claim(engine: &Engine, target: &Target, slots: Slots) -> Vec<Link> {
     if slots.total == 0 {
         return Vec::new();
     }
-    let ask = ClaimAsk { target: target.id().clone(), slots, lease: target.lease(), prepare: Arc::new(act::prepare) };
+    let ask =
+        ClaimAsk { target: target.id().clone(), slots, lease: target.lease(), prepare: Arc::new(prepare::prepare) };
     match engine.store().claim(ask).await {
         Ok(claimed) => claimed,
         Err(error) => {

@@ -18,6 +18,7 @@ mod error;
 mod intake;
 mod lanes;
 mod plan;
+mod prepare;
 mod report;
 mod sweep;
 mod targets;

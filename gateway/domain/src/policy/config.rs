@@ -181,7 +181,7 @@ pub enum MappingConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MappingLink {
-    /// The kind of that object, one of `depends_on`.
+    /// The kind of that object, one of `depends_on`. A group has no other objects.
     pub link: String,
 }
 
@@ -189,7 +189,7 @@ pub struct MappingLink {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MappingTable {
-    /// The expression over `user`.
+    /// The expression, over `user`, or in a group's mapping over `group`.
     pub expr: String,
     /// `follow` (kept up to date) or `initial` (given on create only).
     #[serde(default)]

@@ -400,3 +400,21 @@ async fn an_account_that_was_replaced_in_the_target_is_a_member_under_its_new_id
     assert_ne!(stage.link(&one).await.native_id, Some(old));
     assert_eq!(members(&stage, "ward 4"), logins(&[1]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_back_is_no_repetition_to_a_target_that_keeps_the_ids_of_changes() {
+    let stage = Stage::with(grouped(policy())).await;
+    let one = stage.hire(1, "Nurse").await;
+    let group = found(&stage, "ward 4", &[]).await;
+    stage.settled().await;
+    for _ in 0..2 {
+        add(&stage, &group, std::slice::from_ref(&one)).await;
+        stage.settled().await;
+        remove(&stage, &group, &one).await;
+        stage.settled().await;
+    }
+    let of_group = |kind: &Option<connector_spi::Kind>| kind.as_ref().is_some_and(|kind| kind.as_str() == "group");
+    let updates = stage.ehr.writes().into_iter().filter(|call| call.op == Op::Update && of_group(&call.kind));
+    let ids: std::collections::BTreeSet<String> = updates.map(|call| call.op_id).collect();
+    assert_eq!(ids.len(), 4);
+}

@@ -4,7 +4,7 @@ use super::ids::{number, to_json};
 use super::links::{self, HELD_BY_ID, Held, StateCode};
 use super::names::Sort;
 use super::turn::Turn;
-use super::{order, roll};
+use super::{carry, order, roll};
 use crate::error::{Result, StoreError};
 use crate::work::{ClaimAsk, Settle, Settled};
 use gateway_domain::{Lane, Link};
@@ -70,7 +70,7 @@ fn take(
             if order::waits(turn, &mut link)? {
                 continue;
             }
-            link.members = roll::hand_out(turn, &link)?;
+            link.members = carry::hand_out(turn, &link)?;
             let sent = (ask.prepare)(&link);
             link.fence += 1;
             link.leased_until = Some(super::ids::instant(until)?);
@@ -128,7 +128,7 @@ pub(super) fn settle(turn: &mut Turn<'_>, settle: &Settle) -> Result<Settled> {
     let before = held.standing();
     let now = settle.now.as_microsecond();
     let moved = held.dirty || held.generation != number(settle.generation);
-    let more_members = roll::settled(turn, &held, settle)?;
+    let more_members = carry::settled(turn, &held, settle)?;
     let native = native(turn, settle.link)?;
     let mut after = held;
     after.native = settle.native_id.is_some();

@@ -7,10 +7,12 @@
 //! - **One look-up table** for uniqueness, filters and order. Filters choose candidates there and [`scim::matches`] decides:
 //!   what a filter means is written down once, not again in SQL.
 //! - **The link row is the queue**: a partial index holds exactly what may be claimed.
+//! - **Members of groups in targets are rows of their own** (`roll`), and a partial index holds exactly those that differ.
 //!
 //! Why not an ORM or sqlx here: the same create costs nine times the CPU through sqlx's worker thread.
 
 mod candidates;
+mod carry;
 mod checkpoint;
 mod claim;
 mod commit;

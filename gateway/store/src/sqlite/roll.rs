@@ -1,11 +1,8 @@
-//! Members of groups in targets: who should be in, who is, and what one call carries.
+//! Members of groups in targets: who should be in. What is sent of it, see `carry`.
 //!
 //! A group's link says nothing about its members; each is a row of its own in `roll`. The rows follow from two sides, and both
 //! write them in the transaction of their own change: membership (a request adds or removes members, deletes a group) and
 //! accounts (one is made, closed, gets another id). Members that are groups count through their users, as they do for rules.
-//!
-//! What was sent and not confirmed is remembered (`sent`): an addition whose answer was lost is taken out again when its member
-//! leaves meanwhile, and a removal whose answer was lost is no reason to believe that the member is still there.
 //!
 //! Without any `[target.group]` there is no row in `roster`, and nothing here costs more than a comparison.
 
@@ -14,10 +11,9 @@ use super::links::{HELD_BY_ID, Held};
 use super::members::{Touched, ancestors, direct, parents};
 use super::turn::{Turn, type_of};
 use crate::error::Result;
-use crate::work::Settle;
-use gateway_domain::link::MEMBERS_AT_ONCE;
-use gateway_domain::{Lane, Link, MemberDelta, MemberRef};
+use gateway_domain::Lane;
 use rusqlite::{Connection, OptionalExtension};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 /// The id of an account `l` as a member: none once its access ended, unless the target's policy lets it keep what it holds.
@@ -91,7 +87,7 @@ fn fill(conn: &Connection, roster: Roster) -> Result<()> {
 }
 
 /// Rows that say nothing any more go.
-fn prune(conn: &Connection, link: i64) -> Result<()> {
+pub(super) fn prune(conn: &Connection, link: i64) -> Result<()> {
     conn.prepare_cached("DELETE FROM roll WHERE link = ?1 AND wanted IS NULL AND seen IS NULL")?.execute([link])?;
     Ok(())
 }
@@ -172,11 +168,12 @@ impl Above {
     fn of(&mut self, conn: &Connection, user: i64) -> Result<HashSet<i64>> {
         let mut all = HashSet::new();
         for group in parents(conn, user)? {
-            if !self.0.contains_key(&group) {
-                self.0.insert(group, ancestors(conn, group)?);
-            }
+            let around = match self.0.entry(group) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(ancestors(conn, group)?),
+            };
             all.insert(group);
-            all.extend(self.0.get(&group).into_iter().flatten());
+            all.extend(around.iter());
         }
         Ok(all)
     }
@@ -293,95 +290,12 @@ fn wake(turn: &mut Turn<'_>, link: i64) -> Result<bool> {
 }
 
 /// Whether an open group has members to carry.
-fn differs(conn: &Connection, link: i64) -> Result<bool> {
+pub(super) fn differs(conn: &Connection, link: i64) -> Result<bool> {
     let mut statement = conn.prepare_cached(
         "SELECT 1 FROM roster WHERE link = ?1 AND open = 1 AND EXISTS (SELECT 1 FROM roll INDEXED BY roll_due \
          WHERE link = ?1 AND (wanted IS NOT seen OR sent = 1))",
     )?;
     Ok(statement.exists([link])?)
-}
-
-/// What a claimed link's call is to carry, noted as sent.
-pub(super) fn hand_out(turn: &Turn<'_>, link: &Link) -> Result<Option<MemberDelta>> {
-    if turn.state.rosters == 0 || !link.takes_members() {
-        return Ok(None);
-    }
-    let rows: Vec<(i64, Option<String>, Option<String>)> = {
-        let mut statement = turn.conn.prepare_cached(
-            "SELECT account, wanted, seen FROM roll INDEXED BY roll_due \
-             WHERE link = ?1 AND (wanted IS NOT seen OR sent = 1) ORDER BY account LIMIT ?2",
-        )?;
-        let rows =
-            statement.query_map((link.id, MEMBERS_AT_ONCE), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        rows.collect::<rusqlite::Result<_>>()?
-    };
-    let mut delta = MemberDelta::default();
-    for (account, wanted, seen) in rows {
-        let one = |native: String| MemberRef { account, native_id: native.into() };
-        match (wanted, seen) {
-            // An account with another id leaves under the old one first; the next call puts it in again.
-            (wanted, Some(seen)) if wanted.as_ref() != Some(&seen) => {
-                if is_of_another(turn.conn, link.id, account, &seen)? {
-                    out(turn.conn, link.id, account)?;
-                } else {
-                    note(turn.conn, link.id, account, &seen)?;
-                    delta.remove.push(one(seen));
-                }
-            }
-            (Some(wanted), _) => {
-                note(turn.conn, link.id, account, &wanted)?;
-                delta.add.push(one(wanted));
-            }
-            (None, _) => out(turn.conn, link.id, account)?,
-        }
-    }
-    Ok((!delta.is_empty()).then_some(delta))
-}
-
-/// The id went to another account that is to be in the same group: taking it out would take that one out.
-fn is_of_another(conn: &Connection, link: i64, account: i64, native: &str) -> Result<bool> {
-    let mut statement = conn.prepare_cached(
-        "SELECT 1 FROM link a CROSS JOIN link o ON o.target = a.target AND o.kind = a.kind AND o.native = ?3 \
-         CROSS JOIN roll r ON r.link = ?1 AND r.account = o.id AND r.wanted = ?3 WHERE a.id = ?2 AND o.id <> ?2",
-    )?;
-    Ok(statement.exists((link, account, native))?)
-}
-
-/// It may be there from now on, or still.
-fn note(conn: &Connection, link: i64, account: i64, native: &str) -> Result<()> {
-    conn.prepare_cached("UPDATE roll SET seen = ?3, sent = 1 WHERE link = ?1 AND account = ?2")?
-        .execute((link, account, native))?;
-    Ok(())
-}
-
-/// It is not there.
-fn out(conn: &Connection, link: i64, account: i64) -> Result<()> {
-    conn.prepare_cached("DELETE FROM roll WHERE link = ?1 AND account = ?2 AND wanted IS NULL")?
-        .execute((link, account))?;
-    conn.prepare_cached("UPDATE roll SET seen = NULL, sent = 0 WHERE link = ?1 AND account = ?2")?
-        .execute((link, account))?;
-    Ok(())
-}
-
-/// A group's link was settled: what was carried is there, or gone. Whether more is to be carried.
-pub(super) fn settled(turn: &Turn<'_>, held: &Held, settle: &Settle) -> Result<bool> {
-    if turn.state.rosters == 0 {
-        return Ok(false);
-    }
-    for one in settle.members.iter().flat_map(|members| &members.add) {
-        turn.conn
-            .prepare_cached("UPDATE roll SET sent = 0 WHERE link = ?1 AND account = ?2 AND seen = ?3")?
-            .execute((settle.link, one.account, one.native_id.as_str()))?;
-    }
-    for one in settle.members.iter().flat_map(|members| &members.remove) {
-        out(turn.conn, settle.link, one.account)?;
-    }
-    if held.native && settle.native_id.is_none() {
-        // Another object will not have the members of the one that is gone.
-        turn.conn.prepare_cached("UPDATE roll SET seen = NULL, sent = 0 WHERE link = ?1")?.execute([settle.link])?;
-        prune(turn.conn, settle.link)?;
-    }
-    Ok(settle.error.is_none() && settle.native_id.is_some() && differs(turn.conn, settle.link)?)
 }
 
 /// The number of groups in targets.
