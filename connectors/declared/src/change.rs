@@ -148,11 +148,10 @@ pub fn part_of(entitlement: &Entitlement) -> String {
     format!("{}:{}", entitlement.kind, entitlement.value)
 }
 
-/// What each attribute is to hold; `None` clears. Single values are added to and taken from what was just read.
+/// What each attribute is to hold; `None`, and nothing at all, clears. Single values are added to and taken from what was just read.
 #[must_use]
 pub fn work_out(deltas: &BTreeMap<String, Delta>, current: Option<&Record>) -> BTreeMap<String, Option<Vec<Value>>> {
     let worked = |name: &String, delta: &Delta| match delta {
-        Delta::Set(values) if values.is_empty() => None,
         Delta::Set(values) => Some(values.clone()),
         Delta::Clear => None,
         Delta::Patch { add, remove } => {
@@ -163,7 +162,7 @@ pub fn work_out(deltas: &BTreeMap<String, Delta>, current: Option<&Record>) -> B
                     wanted.push(value.clone());
                 }
             }
-            (!wanted.is_empty()).then_some(wanted)
+            Some(wanted)
         }
     };
     deltas.iter().map(|(name, delta)| (name.clone(), worked(name, delta))).collect()

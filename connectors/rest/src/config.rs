@@ -15,6 +15,7 @@
 mod kind;
 mod request;
 
+pub use connector_declared::{ErrorRule, Note};
 pub use kind::{
     Attribute, Caps, Condition, Create, Effective, Entitlement, EntitlementRead, Find, Kind, List, Listed, RecordMap,
     StateRead, States, Step,
@@ -22,9 +23,8 @@ pub use kind::{
 pub use request::{Base, Body, Method, Pages, Pointer, Request};
 
 use connector_http::HttpConfig;
-use connector_spi::{Class, Effect};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// A target that speaks JSON over HTTP.
@@ -79,65 +79,6 @@ pub struct Errors {
     /// Rules in order; the first that fits decides. Where none fits, the table of HTTP statuses does.
     #[serde(default)]
     pub rules: Vec<ErrorRule>,
-}
-
-/// What one sort of refusal means. All conditions that are given must hold.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ErrorRule {
-    /// The status.
-    #[serde(default)]
-    pub status: Option<u16>,
-    /// One of these codes.
-    #[serde(default)]
-    pub code: Vec<String>,
-    /// A piece of the target's words, any case. For targets that tell business errors by text only.
-    #[serde(default)]
-    pub message: Option<String>,
-    /// The class.
-    #[serde(deserialize_with = "known_class")]
-    pub class: Class,
-    /// Whether the target may have changed, where that differs from what is usual for the class.
-    #[serde(default, deserialize_with = "known_effect")]
-    pub effect: Option<Effect>,
-    /// The attribute, where the target does not name it.
-    #[serde(default)]
-    pub attribute: Option<String>,
-    /// What it means for the operator.
-    #[serde(default)]
-    pub note: Option<Note>,
-}
-
-/// What a refusal means for the operator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Note {
-    /// Our catalogue or mapping names something that the target does not have.
-    Mapping,
-    /// Another record must be made first.
-    Dependency,
-    /// The access is held through a group as well and stays.
-    KeptThroughGroup,
-    /// The request itself is wrong: a fault of this file or of the connector.
-    Bug,
-}
-
-// On the wire an unknown class or effect has a meaning (a newer plugin); in a file it is a slip of the pen.
-fn known_class<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Class, D::Error> {
-    let name = String::deserialize(deserializer)?;
-    Class::ALL.into_iter().find(|class| class.name() == name).ok_or_else(|| {
-        let names: Vec<_> = Class::ALL.into_iter().map(Class::name).collect();
-        D::Error::custom(format!("there is no class {name}; one of {}", names.join(", ")))
-    })
-}
-
-fn known_effect<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Effect>, D::Error> {
-    match String::deserialize(deserializer)?.as_str() {
-        "none" => Ok(Some(Effect::None)),
-        "partial" => Ok(Some(Effect::Partial)),
-        "maybe" => Ok(Some(Effect::Maybe)),
-        other => Err(D::Error::custom(format!("there is no effect {other}; one of none, partial, maybe"))),
-    }
 }
 
 fn one() -> String {

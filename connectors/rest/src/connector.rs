@@ -1,15 +1,20 @@
 //! The contract, carried out by requests.
 
 use crate::{
-    error::scrubbed,
     exchange::{Answer, Exchange},
-    order::{self, Worked},
     plan::{KindPlan, Plan, same_names},
     record,
-    run::{Run, entitlement_vars, sending, state_name, wired},
+    run::{Run, entitlement_vars, sending, wired},
     template::{Filling, Request},
 };
 use async_trait::async_trait;
+use connector_declared::{
+    Worked,
+    change::{side_effects, whole_list, work_out},
+    check_new, order,
+    rules::scrubbed,
+    state_name,
+};
 use connector_expr::Vars;
 use connector_http::Door;
 use connector_spi::{
@@ -88,7 +93,7 @@ impl Connector for RestConnector {
         let kind = self.kind(kind)?;
         let request = kind.create.as_ref().ok_or_else(|| unsupported(kind, "be made"))?;
         let config = kind.config.create.as_ref().ok_or_else(|| unsupported(kind, "be made"))?;
-        check_new(kind, attrs)?;
+        check_new(&kind.schema, attrs)?;
         if config.look_first
             && let Some(id) = self.taken_by(cx, kind, attrs).await?
         {
@@ -118,7 +123,7 @@ impl Connector for RestConnector {
         let change = EntitlementChange { add: entitlements.to_vec(), remove: Vec::new(), whole: None };
         let worked =
             Worked { attrs: &BTreeMap::new(), entitlements: &change, whole: Some(entitlements), state: wanted };
-        let ordered = order::of(kind, &worked, &vars)?;
+        let ordered = order(&kind.moves, &worked, &vars)?;
         if let Some(answer) = answer.as_ref().filter(|_| ordered.acts.is_empty()) {
             created.record =
                 request.config.record_at.read(&answer.body).and_then(|raw| record::read(kind, raw, answer.etag()));
@@ -154,7 +159,8 @@ impl Connector for RestConnector {
             version: change.if_version.clone(),
             warnings: Vec::new(),
         };
-        let replaces = |one: &Entitlement| kind.entitlements.get(&one.kind).is_some_and(|plan| plan.replace.is_some());
+        let replaces =
+            |one: &Entitlement| kind.moves.entitlements.get(&one.kind).is_some_and(|giving| giving.replace.is_some());
         let rewrites = change.entitlements.add.iter().chain(&change.entitlements.remove).any(replaces);
         let patches = change.attrs.values().any(|delta| matches!(delta, Delta::Patch { .. }));
         let mut current = None;
@@ -177,7 +183,7 @@ impl Connector for RestConnector {
         let vars = Vars::new(json!({"id": id.as_str(), "attrs": wired(&sending)}));
         let worked =
             Worked { attrs: &attrs, entitlements: &change.entitlements, whole: whole.as_deref(), state: change.state };
-        let ordered = order::of(kind, &worked, &vars)?;
+        let ordered = order(&kind.moves, &worked, &vars)?;
         if change.if_version.is_some()
             && current.is_none()
             && !ordered.acts.first().is_some_and(|act| act.request.config.if_match)
@@ -235,36 +241,6 @@ pub(crate) fn unsupported(kind: &KindPlan, what: &str) -> ConnError {
     ConnError::unsupported(format!("records of kind {} cannot {what} by the target's file", kind.name))
 }
 
-/// Refuses what the target would refuse, with the attribute's name and before anything is sent.
-fn check_new(kind: &KindPlan, attrs: &Attrs) -> Result<()> {
-    let invalid = |name: &str, why: &str| Err(ConnError::invalid(format!("{name} {why}")).attribute(name));
-    for (name, values) in attrs {
-        let Some(attribute) = kind.config.attributes.get(name) else {
-            return invalid(name, "is not an attribute of this kind");
-        };
-        if !attribute.creatable {
-            return invalid(name, "cannot be given on create");
-        }
-        for text in values.iter().filter_map(Value::as_text) {
-            if attribute
-                .max_length
-                .is_some_and(|most| text.chars().count() > usize::try_from(most).unwrap_or(usize::MAX))
-            {
-                return invalid(name, "is longer than the target allows");
-            }
-            if !attribute.allowed.is_empty() && !attribute.allowed.iter().any(|allowed| allowed == text) {
-                return invalid(name, "has a value that the target does not list");
-            }
-        }
-    }
-    for (name, _) in kind.config.attributes.iter().filter(|(_, attribute)| attribute.required) {
-        if attrs.get(name).is_none_or(Vec::is_empty) {
-            return invalid(name, "is required");
-        }
-    }
-    Ok(())
-}
-
 fn new_id(at: Option<&crate::config::Pointer>, request: &Request, answer: &Answer) -> Result<String> {
     let by_pointer = || at.and_then(|at| at.read(&answer.body)).and_then(record::text_of);
     let by_location = || {
@@ -276,39 +252,4 @@ fn new_id(at: Option<&crate::config::Pointer>, request: &Request, answer: &Answe
     };
     let found = if at.is_some() { by_pointer() } else { by_location() };
     found.ok_or_else(|| ConnError::unknown(format!("the answer to a create names no id ({})", request.label)))
-}
-
-/// What each attribute is to hold; `None` clears. Single values are added to and taken from what was just read.
-fn work_out(deltas: &BTreeMap<String, Delta>, current: Option<&Record>) -> BTreeMap<String, Option<Vec<Value>>> {
-    let worked = |name: &String, delta: &Delta| match delta {
-        Delta::Set(values) => Some(values.clone()),
-        Delta::Clear => None,
-        Delta::Patch { add, remove } => {
-            let held = current.and_then(|record| record.attrs.get(name)).cloned().unwrap_or_default();
-            let mut wanted: Vec<Value> = held.into_iter().filter(|value| !remove.contains(value)).collect();
-            for value in add {
-                if !wanted.contains(value) {
-                    wanted.push(value.clone());
-                }
-            }
-            Some(wanted)
-        }
-    };
-    deltas.iter().map(|(name, delta)| (name.clone(), worked(name, delta))).collect()
-}
-
-/// What was read plus the change; `None` unless the reading was complete.
-fn whole_list(record: &Record, change: &EntitlementChange) -> Option<Vec<Entitlement>> {
-    let held = record.entitlements.as_ref().filter(|_| !record.incomplete)?;
-    let gone = |one: &Entitlement| change.remove.iter().chain(&change.add).any(|other| other.same_grant(one));
-    Some(held.iter().filter(|one| !gone(one)).chain(&change.add).cloned().collect())
-}
-
-/// Attributes that the target made something else of.
-fn side_effects(sent: &BTreeMap<String, Option<Vec<Value>>>, record: &Record) -> Attrs {
-    let held = |name: &String| record.attrs.get(name).cloned().unwrap_or_default();
-    sent.iter()
-        .filter(|(name, values)| held(name) != values.as_deref().unwrap_or_default())
-        .map(|(name, _)| (name.clone(), held(name)))
-        .collect()
 }

@@ -1,17 +1,15 @@
 //! What a refusal means. Pure.
 
 use crate::{
-    config::{ErrorRule, Errors, Note},
+    config::{ErrorRule, Errors},
     plan::KindPlan,
     record::text_of,
     template::Request,
 };
+use connector_declared::rules::{scrubbed, short};
 use connector_http::{is_safe, refusal, retry_after};
 use connector_spi::{ConnError, Effect, HttpResponse};
 use serde_json::Value as Json;
-
-/// Longest piece of a target's words that is passed on, in characters.
-const QUOTED: usize = 200;
 
 /// An answer as the rules see it.
 pub(crate) struct Answered<'a> {
@@ -40,7 +38,7 @@ pub(crate) fn refused(errors: &Errors, answered: &Answered<'_>) -> Option<ConnEr
         return None;
     }
     let words = errors.message_at.as_ref().zip(answered.body).and_then(|(at, body)| at.read(body)).and_then(text_of);
-    let rule = errors.rules.iter().find(|rule| fits(rule, status, code.as_deref(), words.as_deref()));
+    let rule = errors.rules.iter().find(|rule| rule.fits(status, code.as_deref(), words.as_deref()));
     let mut error = match (rule, by_status) {
         (Some(rule), _) => by_rule(rule, answered, is_safe(method)),
         (None, Some(error)) => error,
@@ -63,31 +61,14 @@ pub(crate) fn refused(errors: &Errors, answered: &Answered<'_>) -> Option<ConnEr
 }
 
 fn by_rule(rule: &ErrorRule, answered: &Answered<'_>, safe: bool) -> ConnError {
-    let words = match rule.note {
-        Some(Note::Mapping) => "mapping: the target does not know a value of our catalogue or mapping",
-        Some(Note::Dependency) => "dependency: another record must be made first",
-        Some(Note::KeptThroughGroup) => "kept through a group: the access is held in another way as well",
-        Some(Note::Bug) => "the request itself is wrong: a fault of the target's file or of the connector",
-        None => "the target refuses the request",
-    };
-    let mut error = ConnError::new(rule.class, words).code(answered.response.status);
-    if let Some(effect) = rule.effect {
-        error.effect = effect;
-    } else if safe {
+    let mut error = rule.error().code(answered.response.status);
+    if rule.effect.is_none() && safe {
         error.effect = Effect::None;
     }
-    error.attribute.clone_from(&rule.attribute);
     match retry_after(answered.response) {
         Some(wait) => error.retry_after(wait),
         None => error,
     }
-}
-
-fn fits(rule: &ErrorRule, status: u16, code: Option<&str>, words: Option<&str>) -> bool {
-    let piece = |piece: &String| words.is_some_and(|words| words.to_lowercase().contains(&piece.to_lowercase()));
-    rule.status.is_none_or(|wanted| wanted == status)
-        && (rule.code.is_empty() || code.is_some_and(|code| rule.code.iter().any(|wanted| wanted == code)))
-        && rule.message.as_ref().is_none_or(piece)
 }
 
 fn code(errors: &Errors, body: Option<&Json>) -> Option<String> {
@@ -121,20 +102,4 @@ fn attribute_at(kind: &KindPlan, field: &str) -> String {
             .max_by_key(|(_, attribute)| attribute.at.as_str().len())
     };
     exact.or_else(part).map_or_else(|| short(field), |(name, _)| name.clone())
-}
-
-/// A code or field name from outside, cut to what one can be.
-fn short(text: &str) -> String {
-    text.chars().filter(|c| c.is_ascii_alphanumeric() || "_-./:~[]".contains(*c)).take(60).collect()
-}
-
-/// A target's words without the values that were sent, without control characters, and not too long.
-pub(crate) fn scrubbed(words: &str, sent: &[String]) -> String {
-    let mut clean: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let mut longest: Vec<&String> = sent.iter().filter(|value| value.chars().count() > 1).collect();
-    longest.sort_by_key(|value| std::cmp::Reverse(value.len()));
-    for value in longest {
-        clean = clean.replace(value.as_str(), "***");
-    }
-    clean.chars().take(QUOTED).collect()
 }

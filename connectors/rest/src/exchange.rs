@@ -1,10 +1,11 @@
 //! Sending one request.
 
 use crate::{
-    error::{Answered, refused, scrubbed},
-    plan::{KindPlan, Plan, fnv1a},
+    error::{Answered, refused},
+    plan::{KindPlan, Plan},
     template::{Prepared, Request},
 };
+use connector_declared::{fnv1a, rules::scrubbed};
 use connector_http::{Door, is_safe};
 use connector_spi::{ConnError, Ctx, Effect, HttpResponse, Level, Result};
 use serde_json::Value as Json;

@@ -4,9 +4,9 @@
 //! The parts, from pure to impure: [`Config`] is what is written in the file; `plan` is the same, checked and compiled
 //! (expressions by `connector-expr`, so a misspelt reference is found when the configuration loads); `template` turns one
 //! compiled request and its values into an address, header fields and a body; `record` turns an answer into a
-//! [`Record`](connector_spi::Record); `error` turns a refusal into a class; `order` puts the requests of one change into the
-//! order that the contract asks for; `run` carries them out; `exchange` sends one
-//! request through `connector-http`; `lookup` reads; `connector` and `facet` are the contract itself.
+//! [`Record`](connector_spi::Record); `error` turns a refusal into a class; `run` carries the
+//! requests of one change out, in the order that `connector-declared` gives; `exchange` sends one request through
+//! `connector-http`; `lookup` reads; `connector` and `facet` are the contract itself.
 //!
 //! Decisions:
 //!
@@ -27,7 +27,6 @@ mod error;
 mod exchange;
 mod facet;
 mod lookup;
-mod order;
 mod page;
 mod plan;
 mod record;

@@ -5,8 +5,9 @@ use crate::{
     page,
     plan::{KindPlan, Search},
     record,
-    template::{Filling, Request, wire},
+    template::{Filling, Request},
 };
+use connector_declared::wire;
 use connector_expr::Vars;
 use connector_spi::{Attrs, Class, ConnError, Ctx, Effect, NativeId, Record, Result, Value};
 use serde_json::{Value as Json, json};

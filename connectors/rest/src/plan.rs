@@ -2,15 +2,14 @@
 
 use crate::{
     config::{self, Config, Errors, Pages, Pointer},
-    template::{Issues, Request},
+    template::Request,
 };
-use connector_expr::{Env, Expr, Type};
-use connector_spi::{AccountState, ConfigIssue, Kind, KindRole, TargetSchema, ValueType};
+use connector_declared::{Giving, Issues, Moves, Step};
+use connector_expr::{Env, Type};
+use connector_spi::{AccountState, ConfigIssue, Kind, KindRole, KindSchema, TargetSchema, ValueType};
 use std::collections::BTreeMap;
 
 mod schema;
-
-pub(crate) use schema::fnv1a;
 
 /// Everything that a target's file says, ready to be carried out.
 pub(crate) struct Plan {
@@ -27,13 +26,13 @@ pub(crate) struct Plan {
 pub(crate) struct KindPlan {
     pub(crate) name: Kind,
     pub(crate) config: config::Kind,
+    pub(crate) schema: KindSchema,
     pub(crate) get: Option<Request>,
     pub(crate) find: Vec<Search>,
     pub(crate) create: Option<Request>,
-    pub(crate) update: Vec<Step>,
     pub(crate) delete: Option<Request>,
     pub(crate) list: Option<Request>,
-    pub(crate) states: BTreeMap<AccountState, Request>,
+    pub(crate) moves: Moves<Request>,
     pub(crate) entitlements: BTreeMap<Kind, EntitlementPlan>,
     pub(crate) effective: Option<Request>,
     pub(crate) revoke_sessions: Option<Request>,
@@ -48,22 +47,10 @@ pub(crate) struct Search {
     pub(crate) then_get: bool,
 }
 
-/// One request that changes attributes.
-pub(crate) struct Step {
-    /// Empty: all that no other step names.
-    pub(crate) takes: Vec<String>,
-    pub(crate) when: Option<Expr>,
-    pub(crate) request: Request,
-    pub(crate) clear: Option<Request>,
-}
-
-/// One type of entitlement.
+/// How one type of entitlement is read.
 pub(crate) struct EntitlementPlan {
     pub(crate) config: config::Entitlement,
     pub(crate) read: Option<Request>,
-    pub(crate) add: Option<Request>,
-    pub(crate) remove: Option<Request>,
-    pub(crate) replace: Option<Request>,
 }
 
 impl Plan {
@@ -88,11 +75,15 @@ impl Plan {
             env.table(name, rows.iter().map(|(key, value)| (key.clone(), serde_json::Value::from(value.clone()))))
         });
         let check = Request::compile(&config.check, &tables, "/check", &mut issues);
+        let schema = schema::of(config);
         let mut kinds = BTreeMap::new();
         for (name, kind) in &config.kinds {
             let pointer = format!("/kinds/{}", name.replace('~', "~0").replace('/', "~1"));
             kind_issues(config, kind, &pointer, &mut issues);
-            kinds.insert(Kind::from(name.as_str()), kind_plan(name, kind, &tables, &pointer, &mut issues));
+            let name = Kind::from(name.as_str());
+            if let Some(schema) = schema.kinds.get(&name).cloned() {
+                kinds.insert(name.clone(), kind_plan(name, kind, schema, &tables, &pointer, &mut issues));
+            }
         }
         match check {
             Some(check) if issues.0.is_empty() => Ok(Plan {
@@ -101,7 +92,7 @@ impl Plan {
                 warnings_at: config.warnings_at.clone(),
                 idempotency_header: config.idempotency_header.clone(),
                 read_only: config.read_only,
-                schema: schema::of(config),
+                schema,
                 kinds,
             }),
             _ => Err(issues.0),
@@ -109,7 +100,14 @@ impl Plan {
     }
 }
 
-fn kind_plan(name: &str, kind: &config::Kind, tables: &Env, pointer: &str, issues: &mut Issues) -> KindPlan {
+fn kind_plan(
+    name: Kind,
+    kind: &config::Kind,
+    schema: KindSchema,
+    tables: &Env,
+    pointer: &str,
+    issues: &mut Issues,
+) -> KindPlan {
     let env = variables(kind, tables);
     let mut one = |request: Option<&config::Request>, at: &str| {
         request.and_then(|request| Request::compile(request, &env, &format!("{pointer}/{at}"), issues))
@@ -127,15 +125,24 @@ fn kind_plan(name: &str, kind: &config::Kind, tables: &Env, pointer: &str, issue
         (AccountState::Expired, one(kind.states.expired.as_ref(), "states/expired")),
     ];
     let mut entitlements = BTreeMap::new();
+    let mut moves = Moves {
+        updatable: kind.attributes.iter().map(|(name, attribute)| (name.clone(), attribute.updatable)).collect(),
+        states: states.into_iter().filter_map(|(state, request)| Some((state, vec![request?]))).collect(),
+        ..Moves::default()
+    };
     for (name, config) in &kind.entitlements {
         let at = |part: &str| format!("entitlements/{}/{part}", name.replace('~', "~0").replace('/', "~1"));
         let plan = EntitlementPlan {
             read: one(config.read.as_ref().and_then(|read| read.request.as_ref()), &at("read/request")),
+            config: config.clone(),
+        };
+        let giving = Giving {
+            single: config.single,
             add: one(config.add.as_ref(), &at("add")),
             remove: one(config.remove.as_ref(), &at("remove")),
             replace: one(config.replace.as_ref(), &at("replace")),
-            config: config.clone(),
         };
+        moves.entitlements.insert(Kind::from(name.as_str()), giving);
         entitlements.insert(Kind::from(name.as_str()), plan);
     }
     let mut find = Vec::new();
@@ -155,7 +162,7 @@ fn kind_plan(name: &str, kind: &config::Kind, tables: &Env, pointer: &str, issue
         let clear = one(config.clear.as_ref(), &format!("update/{index}/clear"));
         update.extend(request.map(|request| (index, config, request, clear)));
     }
-    let update = update
+    moves.steps = update
         .into_iter()
         .map(|(index, config, request, clear)| Step {
             takes: config.for_attributes.clone(),
@@ -168,15 +175,15 @@ fn kind_plan(name: &str, kind: &config::Kind, tables: &Env, pointer: &str, issue
         })
         .collect();
     KindPlan {
-        name: Kind::from(name),
+        name,
         config: kind.clone(),
+        schema,
         get,
         find,
         create,
-        update,
         delete,
         list,
-        states: states.into_iter().filter_map(|(state, request)| Some((state, request?))).collect(),
+        moves,
         entitlements,
         effective,
         revoke_sessions,

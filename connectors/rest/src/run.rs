@@ -3,13 +3,13 @@
 use crate::{
     config::Base,
     connector::RestConnector,
-    order::{Act, Ordered, Sense, What},
     plan::KindPlan,
     record::SECOND,
-    template::{Filling, Sending, wire},
+    template::{Filling, Request, Sending},
 };
+use connector_declared::{Act, Ordered, Progress, Through, What, state_name, wire};
 use connector_expr::Vars;
-use connector_spi::{AccountState, Class, ConnError, Ctx, Entitlement, NativeId, PartFailure, Record, Result, Value};
+use connector_spi::{ConnError, Ctx, Entitlement, NativeId, Record, Result, Value};
 use serde_json::{Value as Json, json};
 
 /// One change on its way through its acts.
@@ -24,14 +24,6 @@ pub(crate) struct Run<'a> {
     pub(crate) warnings: Vec<String>,
 }
 
-/// How far a change came.
-pub(crate) struct Through {
-    pub(crate) done: usize,
-    pub(crate) failed: Vec<PartFailure>,
-    /// What ended it early, and the parts that were left.
-    pub(crate) ended: Option<(ConnError, Vec<String>)>,
-}
-
 impl Run<'_> {
     /// Refuses when the record's version is another than the change was computed for.
     pub(crate) fn compare(&mut self, record: &Record) -> Result<()> {
@@ -43,37 +35,16 @@ impl Run<'_> {
     }
 
     /// Carries the acts out, one after the other.
-    pub(crate) async fn through(&mut self, ordered: Ordered<'_>) -> Through {
-        let Ordered { acts, failed, mut held } = ordered;
-        let mut through = Through { done: 0, failed, ended: None };
-        for (index, act) in acts.iter().enumerate() {
-            if act.sense == Sense::Opens && held {
-                let error = ConnError::conflict("not opened, since a part that closes failed");
-                through.fail(act, &error);
-                continue;
-            }
-            // Fields of an entitlement's body are not fields of the record: the part is the name that tells.
-            let named = |error: ConnError| match (&act.what, act.parts.first()) {
-                (What::Entitlement(_), Some(part)) => error.attribute(part.clone()),
-                _ => error,
-            };
-            match self.act(act).await.map_err(named) {
-                Ok(()) => through.done += 1,
-                Err(error) if ends_all(&error, act) => {
-                    let left = acts.iter().skip(index).flat_map(|act| act.parts.iter().cloned()).collect();
-                    through.ended = Some((error, left));
-                    return through;
-                }
-                Err(error) => {
-                    held |= act.sense == Sense::Closes && !is_kept(&error);
-                    through.fail(act, &error);
-                }
-            }
+    pub(crate) async fn through(&mut self, ordered: Ordered<'_, Request>) -> Through {
+        let mut progress = Progress::of(ordered);
+        while let Some(act) = progress.due() {
+            let outcome = self.act(act).await;
+            progress.note(outcome);
         }
-        through
+        progress.end()
     }
 
-    async fn act(&mut self, act: &Act<'_>) -> Result<()> {
+    async fn act(&mut self, act: &Act<'_, Request>) -> Result<()> {
         let exchange = self.connector.exchange(self.cx);
         let config = &act.request.config;
         let from_record = config.body.as_ref().is_some_and(|body| body.base == Base::Record);
@@ -87,7 +58,7 @@ impl Run<'_> {
             What::Attributes(attributes) => {
                 sending(self.kind, attributes.iter().map(|(name, values)| (*name, *values)))
             }
-            What::State(_) | What::Entitlement(_) | What::Whole(_) => Vec::new(),
+            What::State(_) | What::Entitlement(_) | What::Whole(..) => Vec::new(),
         };
         let mut vars = json!({
             "id": self.id.as_str(), "op": &*self.cx.op_id, "version": self.version, "attrs": wired(&attributes),
@@ -96,7 +67,7 @@ impl Run<'_> {
             match &act.what {
                 What::State(state) => members.insert("state".to_owned(), json!(state_name(*state))),
                 What::Entitlement(one) => members.insert("entitlement".to_owned(), entitlement_vars(one)),
-                What::Whole(all) => {
+                What::Whole(_, all) => {
                     members.insert("entitlements".to_owned(), all.iter().map(entitlement_vars).collect())
                 }
                 What::Attributes(_) => None,
@@ -113,31 +84,6 @@ impl Run<'_> {
         }
         Ok(())
     }
-}
-
-impl Through {
-    fn fail(&mut self, act: &Act<'_>, error: &ConnError) {
-        self.failed.extend(act.parts.iter().map(|part| PartFailure { part: part.clone(), error: error.clone() }));
-    }
-}
-
-/// Whether a failure concerns the whole target or the whole record rather than the act's own part.
-fn ends_all(error: &ConnError, act: &Act<'_>) -> bool {
-    match error.class {
-        Class::Transient | Class::Throttled | Class::Timeout | Class::Unknown | Class::Auth | Class::Config => true,
-        Class::NotFound | Class::StaleVersion => !matches!(act.what, What::Entitlement(_)),
-        Class::AlreadyExists
-        | Class::Conflict
-        | Class::Invalid
-        | Class::Forbidden
-        | Class::Unsupported
-        | Class::Permanent => false,
-    }
-}
-
-/// A removal that the target refuses since the access is held in another way too: nothing is left to close by this change.
-fn is_kept(error: &ConnError) -> bool {
-    error.class == Class::Conflict
 }
 
 pub(crate) fn sending<'v>(
@@ -173,14 +119,4 @@ pub(crate) fn entitlement_vars(entitlement: &Entitlement) -> Json {
         "validTo": entitlement.valid_to.map(|at| at.to_string()),
         "lastSecond": entitlement.valid_to.and_then(|at| at.checked_sub(SECOND).ok()).map(|at| at.to_string()),
     })
-}
-
-pub(crate) fn state_name(state: AccountState) -> &'static str {
-    match state {
-        AccountState::Enabled => "enabled",
-        AccountState::Disabled => "disabled",
-        AccountState::Blocked => "blocked",
-        AccountState::Expired => "expired",
-        AccountState::Unknown => "unknown",
-    }
 }

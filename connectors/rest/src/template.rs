@@ -1,11 +1,12 @@
 //! One compiled request, and what becomes of it when its values are known. Pure.
 
 use crate::config::{self, Base};
+use connector_declared::{Issues, text, wire};
 use connector_expr::{
     Env, Expr, Format, Template, Vars,
     build::{Path, json_set},
 };
-use connector_spi::{ConfigIssue, ConnError, Result, Value};
+use connector_spi::{ConnError, Result, Value};
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use url::Url;
@@ -45,53 +46,6 @@ pub(crate) struct Prepared {
     pub(crate) url: Url,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Option<Json>,
-}
-
-/// Collects what is wrong with a file, each with its place.
-#[derive(Default)]
-pub(crate) struct Issues(pub(crate) Vec<ConfigIssue>);
-
-impl Issues {
-    pub(crate) fn say(&mut self, pointer: impl Into<String>, message: impl Into<String>, hint: Option<String>) {
-        self.0.push(ConfigIssue { pointer: pointer.into(), message: message.into(), hint });
-    }
-
-    /// Compiles an expression, or says why it cannot be.
-    pub(crate) fn expression(&mut self, pointer: &str, source: &str, env: &Env) -> Option<Expr> {
-        if tells_time(source) {
-            self.say(pointer, "a connector has no clock: `now` cannot stand here", None);
-            return None;
-        }
-        match Expr::compile(source, env) {
-            Ok(expression) => Some(expression),
-            Err(error) => {
-                let place = format!("line {}, column {}: {}", error.line, error.column, error.message);
-                self.say(pointer, place, error.hint);
-                None
-            }
-        }
-    }
-}
-
-/// Whether `now` stands in the source outside of quotes.
-fn tells_time(source: &str) -> bool {
-    let mut quote = None;
-    let plain: String = source
-        .chars()
-        .map(|c| match quote {
-            Some(open) if c == open => {
-                quote = None;
-                ' '
-            }
-            Some(_) => ' ',
-            None if c == '\'' || c == '"' => {
-                quote = Some(c);
-                ' '
-            }
-            None => c,
-        })
-        .collect();
-    plain.split(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '.'))).any(|word| word == "now")
 }
 
 impl Request {
@@ -148,7 +102,7 @@ impl Request {
     pub(crate) fn fill(&self, base: &Url, filling: &Filling<'_>) -> Result<Prepared> {
         let mut texts = Vec::with_capacity(self.places.len());
         for (name, expression) in &self.places {
-            texts.push((name.as_str(), text(expression, filling)?));
+            texts.push((name.as_str(), text(expression, filling.vars)?));
         }
         let value = |name: &str| texts.iter().find(|(place, _)| *place == name).and_then(|(_, text)| text.as_deref());
         let filled = self.path.fill(base.as_str(), value).map_err(|error| {
@@ -157,13 +111,13 @@ impl Request {
         })?;
         let mut url = Url::parse(&filled).map_err(|_| ConnError::invalid(format!("{}: no address", self.label)))?;
         for (name, expression) in &self.query {
-            if let Some(text) = text(expression, filling)? {
+            if let Some(text) = text(expression, filling.vars)? {
                 url.query_pairs_mut().append_pair(name, &text);
             }
         }
         let mut headers = Vec::new();
         for (name, expression) in &self.headers {
-            if let Some(text) = text(expression, filling)? {
+            if let Some(text) = text(expression, filling.vars)? {
                 headers.push((name.clone(), text));
             }
         }
@@ -201,16 +155,6 @@ impl Request {
     }
 }
 
-fn text(expression: &Expr, filling: &Filling<'_>) -> Result<Option<String>> {
-    // The instant is never asked for: `tells_time` refused every expression that would.
-    evaluated(expression.eval_text(filling.vars, Timestamp::UNIX_EPOCH))
-}
-
-/// Whether a step's condition holds.
-pub(crate) fn holds(condition: &Expr, vars: &Vars) -> Result<bool> {
-    evaluated(condition.eval_bool(vars, Timestamp::UNIX_EPOCH))
-}
-
 fn evaluated<T>(outcome: std::result::Result<T, connector_expr::EvalError>) -> Result<T> {
     outcome.map_err(|error| ConnError::invalid(format!("an expression of the target's file fails: {error}")))
 }
@@ -246,23 +190,11 @@ fn put(document: &mut Json, sending: &Sending<'_>) -> Result<()> {
     set(document, at, Json::Array(members))
 }
 
-/// A value as JSON: instants in RFC 3339, octets in base64.
-pub(crate) fn wire(value: &Value) -> Json {
-    match value {
-        Value::Bool(truth) => json!(truth),
-        Value::Int(number) => json!(number),
-        Value::Text(text) => json!(text),
-        Value::At { at } => json!(at.to_string()),
-        Value::Bytes { .. } => {
-            serde_json::to_value(value).ok().and_then(|wire| wire.get("bytes").cloned()).unwrap_or(Json::Null)
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use connector_expr::Type;
+    use connector_spi::ConfigIssue;
 
     fn env() -> Env {
         Env::new().variable("id", Type::Text).variable(

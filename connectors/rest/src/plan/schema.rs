@@ -1,6 +1,7 @@
 //! What a target's file says about its kinds, in the words of the contract.
 
 use crate::config::{self, Config, Pages};
+use connector_declared::fnv1a;
 use connector_spi::{AttrSchema, Kind, KindCaps, KindRole, KindSchema, Provenance, ReadAfterWrite, TargetSchema};
 
 /// The schema, with a revision that changes when anything in it does.
@@ -11,11 +12,6 @@ pub(super) fn of(config: &Config) -> TargetSchema {
     let text = serde_json::to_vec(&schema).unwrap_or_default();
     schema.revision = format!("{:016x}", fnv1a(&text));
     schema
-}
-
-/// FNV-1a, 64 bits: the same on every build and machine, which the standard library does not promise of its hasher.
-pub(crate) fn fnv1a(octets: &[u8]) -> u64 {
-    octets.iter().fold(0xcbf2_9ce4_8422_2325, |hash, octet| (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3))
 }
 
 fn kind_schema(config: &Config, kind: &config::Kind) -> KindSchema {

@@ -1,6 +1,6 @@
 //! One service of a target: its address, its envelope, and how it is told who calls.
 
-use connector_http::{Address, Auth};
+use connector_http::{Address, Auth, Tls};
 use connector_spi::SecretRef;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -20,6 +20,9 @@ pub struct Service {
     /// Other credentials than `http.auth`.
     #[serde(default)]
     pub auth: Option<Auth>,
+    /// Other trust and another certificate of our own than `http.tls`.
+    #[serde(default)]
+    pub tls: Option<Tls>,
     /// A UsernameToken in the header of the envelope.
     #[serde(default)]
     pub username_token: Option<UsernameToken>,

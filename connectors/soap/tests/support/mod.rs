@@ -88,7 +88,7 @@ pub async fn open(config: Json, host: Arc<Gateway>) -> Arc<dyn Connector> {
 }
 
 pub fn cx(host: &Arc<Gateway>, op: &str) -> Ctx {
-    Ctx::new(op, Instant::now() + Duration::from_secs(2), host.clone())
+    Ctx::new(op, Instant::now() + Duration::from_secs(10), host.clone())
 }
 
 pub fn account() -> Kind {
