@@ -232,7 +232,7 @@ fn a_group_is_managed_as_object_or_as_entitlement_but_never_as_both() {
     both.targets[1].catalogue = vec![entry("group")];
     both.roles = vec![RoleConfig {
         name: "nurse".to_owned(),
-        entitlements: ["directory:position:x", "directory:group:x", "ehr:group:x"].map(str::to_owned).to_vec(),
+        entitlements: ["directory:position:x", "directory:group:x", "ehr:group:x"].map(Into::into).to_vec(),
         ..RoleConfig::default()
     }];
 

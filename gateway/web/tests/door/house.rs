@@ -70,7 +70,7 @@ pub async fn engine_of(with_catalogue: bool, clock: Arc<dyn Clock>, options: gat
         config.roles.push(RoleConfig {
             name: "nurse".to_owned(),
             ty: Some("clinical".to_owned()),
-            entitlements: vec!["ehr:position:P0".to_owned()],
+            entitlements: vec!["ehr:position:P0".into()],
             ..RoleConfig::default()
         });
     }
