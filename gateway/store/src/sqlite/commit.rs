@@ -56,7 +56,7 @@ pub(super) fn commit(turn: &mut Turn<'_>, change: &Prepared) -> Result<Committed
         free(turn, index, names, held.seq)?;
     }
     let deleted = matches!(change.row, Row::Delete);
-    let reach = if deleted || !ops.is_empty() { Some(roll::reach(turn, held.seq)?) } else { None };
+    let reach = if deleted || !ops.is_empty() { Some(roll::reach(turn, held.seq, deleted)?) } else { None };
     let mut touched = members::apply(turn, held.seq, &ops)?;
     let members: Vec<i64> = touched.members().collect();
     let mut committed = Committed {

@@ -98,11 +98,13 @@ pub(super) struct Reach {
     rosters: Vec<Roster>,
 }
 
-/// Asked for before the change, for a deleted group is in no other one any more.
-pub(super) fn reach(turn: &Turn<'_>, group: i64) -> Result<Reach> {
+/// Asked for before the change, for a deleted group is in no other one any more; its own rows will go as a whole.
+pub(super) fn reach(turn: &Turn<'_>, group: i64, deleted: bool) -> Result<Reach> {
     let mut reach = Reach { group, rosters: Vec::new() };
     if turn.state.rosters > 0 {
-        reach.rosters = rosters(turn.conn, group)?;
+        if !deleted {
+            reach.rosters = rosters(turn.conn, group)?;
+        }
         for above in ancestors(turn.conn, group)? {
             reach.rosters.extend(rosters(turn.conn, above)?);
         }
@@ -195,24 +197,25 @@ fn follow(conn: &Connection, roster: Roster, user: i64, is_in: bool) -> Result<b
 }
 
 fn want(conn: &Connection, link: i64, account: i64, native: Option<&str>) -> Result<bool> {
-    let changed = match native {
-        Some(native) => conn
+    let Some(native) = native else {
+        let never_sent = conn
             .prepare_cached(
-                "INSERT INTO roll (link, account, wanted, seen, sent) VALUES (?1, ?2, ?3, NULL, 0) \
-                 ON CONFLICT DO UPDATE SET wanted = excluded.wanted WHERE wanted IS NOT excluded.wanted",
+                "UPDATE roll SET wanted = NULL WHERE link = ?1 AND account = ?2 AND wanted IS NOT NULL \
+                 RETURNING seen IS NULL",
             )?
-            .execute((link, account, native))?,
-        None => {
-            // Who was never sent leaves no trace.
-            conn.prepare_cached("DELETE FROM roll WHERE link = ?1 AND account = ?2 AND seen IS NULL")?
-                .execute((link, account))?
-                + conn
-                    .prepare_cached(
-                        "UPDATE roll SET wanted = NULL WHERE link = ?1 AND account = ?2 AND wanted IS NOT NULL",
-                    )?
-                    .execute((link, account))?
+            .query_row((link, account), |row| row.get::<_, bool>(0))
+            .optional()?;
+        if never_sent == Some(true) {
+            conn.prepare_cached("DELETE FROM roll WHERE link = ?1 AND account = ?2")?.execute((link, account))?;
         }
+        return Ok(never_sent.is_some());
     };
+    let changed = conn
+        .prepare_cached(
+            "INSERT INTO roll (link, account, wanted, seen, sent) VALUES (?1, ?2, ?3, NULL, 0) \
+             ON CONFLICT DO UPDATE SET wanted = excluded.wanted WHERE wanted IS NOT excluded.wanted",
+        )?
+        .execute((link, account, native))?;
     Ok(changed > 0)
 }
 
