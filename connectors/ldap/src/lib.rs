@@ -1,4 +1,4 @@
-//! LDAP directories (RFC 4511) as targets: OpenLDAP, 389 Directory Server and others with `entryUUID`.
+//! LDAP directories (RFC 4511) as targets: OpenLDAP, 389 Directory Server and others with `entryUUID`, and Active Directory.
 //!
 //! **What it owns.** Accounts are entries below one base; entitlements are memberships in groups below others; groups may be
 //! kept as objects of their own. A record's id is the entry's lasting id (`entryUUID`), never its name: a rename keeps the id.
@@ -13,10 +13,19 @@
 //!   remembered name and asserts the id with it (RFC 4528), so that an entry which took over the name is never written.
 //!   A server without these costs a search each.
 //! * *Members by value.* A group's list is never written whole; what others put into it stays.
+//! * *Active Directory is a setting, not another connector.* What differs is in `active` (pure) and `flags`: ids are
+//!   `objectGUID`s, octets on the wire and text everywhere else, and a write goes to the id itself, so that no other entry can
+//!   be meant. The disabled bit is set or cleared and never toggled, by one operation that takes the flags that were read out
+//!   and puts the new ones in: what somebody else changed meanwhile makes it fail, and it is read again. New accounts are made
+//!   disabled, with a password that nobody knows, and enabled last; one without a password is never enabled. The primary
+//!   group, which lists nobody, counts as held, and taking it makes Domain Users primary again. Lists that come in ranges are
+//!   read to their end.
 //! * *Closing is proven, not believed.* See [`Config`]'s `canary`: it is the one thing that `check` writes, once after a
 //!   start, on an account of the connector's own, and only where an operator configured it.
 //!
-//! **Limits.** Groups hold no scope and no dates: a scope is refused, dates are the gateway's to keep. Referrals are not
+//! **Limits.** In an Active Directory versions are read and not written against (it knows no assertions), an end of an account
+//! counts to the second, blocked and expired are told from disabled by `account.status` only, and nested groups are not
+//! followed. Groups hold no scope and no dates: a scope is refused, dates are the gateway's to keep. Referrals are not
 //! followed; what they hide makes a read incomplete. The end date of an account is an attribute like others
 //! (`account.end_date`); whether it ends access is proven by the canary. There is no clock here, so an end date that has
 //! passed does not turn a record's state into `Expired`; the status word does.

@@ -27,6 +27,8 @@ use std::{
 };
 
 const PEOPLE: &str = "OU=people,DC=hosp,DC=example";
+/// Members of the group `crowd`.
+const CROWD: usize = 1_600;
 const GROUPS: &str = "OU=entitlements,DC=hosp,DC=example";
 
 /// Units and groups that are there from the start.
@@ -39,7 +41,16 @@ fn seed() -> String {
     for (name, unit) in [("grp-ed", GROUPS), ("grp-ward", GROUPS), ("grp-inner", units[3])] {
         seed += &format!("dn: CN={name},{unit}\nobjectClass: group\nsAMAccountName: {name}\n\n");
     }
-    seed
+    // More members than the directory gives at once.
+    let members: Vec<String> = (0..CROWD).map(|number| format!("CN=m{number},OU=teams,DC=hosp,DC=example")).collect();
+    for member in &members {
+        seed += &format!("dn: {member}\nobjectClass: contact\n\n");
+    }
+    seed += "dn: CN=crowd,OU=teams,DC=hosp,DC=example\nobjectClass: group\nsAMAccountName: crowd\n";
+    for member in &members {
+        seed += &format!("member: {member}\n");
+    }
+    seed + "\n"
 }
 
 /// A connector to the domain, and a look at it that does not go through the connector.
@@ -172,6 +183,7 @@ async fn a_real_active_directory() {
     story::the_primary_group_is_held_and_can_be_taken(&domain).await;
     story::a_move_between_units_keeps_id_and_groups(&domain).await;
     story::a_computer_is_no_account(&domain).await;
-    story::a_group_of_two_thousand_is_read_whole(&domain).await;
+    story::a_group_with_more_members_than_come_at_once_is_read_whole(&domain).await;
+    story::a_group_is_an_object_too(&domain).await;
     kit::the_contract_is_kept(&domain).await;
 }

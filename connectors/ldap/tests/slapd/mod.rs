@@ -49,7 +49,7 @@ pub fn start_with(setup: Setup) -> Option<Slapd> {
     Some(Slapd { server, port, tls_port })
 }
 
-/// A certificate for these names, and who signed it.
+/// A certificate for these names, with that of who signed it after it.
 pub fn certificate(names: &[&str]) -> Certificate {
     let mut ca = CertificateParams::new(vec![]).unwrap();
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -58,11 +58,8 @@ pub fn certificate(names: &[&str]) -> Certificate {
     let issuer = Issuer::new(ca, ca_key);
     let key = KeyPair::generate().unwrap();
     let leaf = CertificateParams::new(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>()).unwrap();
-    Certificate {
-        ca: ca_certificate.pem(),
-        certificate: leaf.signed_by(&key, &issuer).unwrap().pem(),
-        key: key.serialize_pem(),
-    }
+    let chain = leaf.signed_by(&key, &issuer).unwrap().pem() + &ca_certificate.pem();
+    Certificate { certificate: chain, key: key.serialize_pem() }
 }
 
 impl Slapd {
