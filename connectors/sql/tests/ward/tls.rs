@@ -18,8 +18,7 @@ fn certificate(name: &str) -> (String, Certificate) {
     let issuer = Issuer::new(ca, ca_key);
     let key = KeyPair::generate().unwrap();
     let leaf = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &issuer).unwrap();
-    let certificate = Certificate { ca: authority.clone(), certificate: leaf.pem(), key: key.serialize_pem() };
-    (authority, certificate)
+    (authority, Certificate { certificate: leaf.pem(), key: key.serialize_pem() })
 }
 
 fn written(dir: &Path, name: &str, pem: &str) -> Json {
