@@ -19,10 +19,12 @@ async fn the_demo_is_right_and_sees_one_record_that_was_changed_behind_its_back(
     demo.settle(&ProgressBar::hidden()).await.unwrap();
 
     let right = demo.verdicts(std::slice::from_ref(&before)).await.unwrap();
+    assert_eq!(right.len(), 5);
     for verdict in &right {
         assert!(verdict.differs.is_empty(), "{verdict:?}");
         assert_eq!((verdict.pending, verdict.refused), (0, 0), "{verdict:?}");
-        assert!(verdict.changes.made >= 45 && verdict.changes.given >= 45, "{verdict:?}");
+        // Registrars have no account in the second EHR.
+        assert!(verdict.changes.made >= 35 && verdict.changes.given >= 45, "{verdict:?}");
     }
 
     let (connection, mut ldap) = LdapConnAsync::new(&demo.scenes()[0].place()).await.unwrap();
