@@ -2,7 +2,8 @@
 #
 #   awk -f tests/table.awk OUTPUT-OF-THE-TESTS
 #
-# A kind that was tested on several servers counts as passed where all of them passed.
+# A kind may be tested on several servers: "partly" passed where the check applied, and one server or another gives it nothing to
+# look at.
 
 $1 == "check" && NF == 2 {
     kind = $2
@@ -12,7 +13,8 @@ $1 == "check" && NF == 2 {
 kind != "" && NF == 2 && $1 ~ /^[a-z]+\.[A-Za-z0-9_]+$/ && $2 ~ /^(passed|FAILED|n\/a)$/ {
     if (!($1 in row)) { row[$1]; checks[++rows] = $1 }
     verdict = cell[$1, kind]
-    if (verdict == "" || $2 == "FAILED" || (verdict == "passed" && $2 == "n/a")) cell[$1, kind] = $2
+    if (verdict == "" || $2 == "FAILED") cell[$1, kind] = $2
+    else if (verdict != "FAILED" && verdict != $2) cell[$1, kind] = "partly"
     next
 }
 { if (NF == 0) kind = "" }
