@@ -18,12 +18,15 @@ use tokio::{
 /// Largest request that is passed on, in octets.
 const LARGEST: usize = 16 << 20;
 
+/// Octets that are missing of a page that is cut.
+const CUT: usize = 20;
+
 /// Whether a request, from its first line to the end of its body, writes.
 type Writes = fn(&[u8]) -> bool;
 
 /// A proxy that understands as much of HTTP as it takes to do harm. Point the connector's address at [`url`](HttpProxy::url).
 ///
-/// It cannot bring about [`Fault::TruncatedPage`]: a page that is cut looks like a body that is cut.
+/// For [`Fault::TruncatedPage`] it ends the answer to whatever reads before its last octets.
 pub struct HttpProxy {
     here: SocketAddr,
     there: SocketAddr,
@@ -66,8 +69,8 @@ impl HttpProxy {
 
 #[async_trait]
 impl FaultProxy for HttpProxy {
-    fn supports(&self, fault: Fault) -> bool {
-        fault != Fault::TruncatedPage
+    fn supports(&self, _: Fault) -> bool {
+        true
     }
 
     async fn set(&self, fault: Fault) {
@@ -113,6 +116,9 @@ async fn serve(mut client: TcpStream, there: SocketAddr, writes: Writes, fault: 
             target.write_all(&request).await.ok()?;
             let mut answer = Vec::new();
             target.read_to_end(&mut answer).await.ok()?;
+            if fault == Fault::TruncatedPage && !writes(&request) {
+                answer.truncate(answer.len().saturating_sub(CUT));
+            }
             if !(fault == Fault::ResetAfterSend && writes(&request)) {
                 client.write_all(&answer).await.ok()?;
             }
