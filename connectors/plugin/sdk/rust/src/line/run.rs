@@ -36,14 +36,20 @@ pub(super) async fn write<W: AsyncWrite + Unpin>(line: Line, mut to: W, mut queu
         {
             octets.extend_from_slice(&more);
         }
-        tokio::select! {
-            written = to.write_all(&octets) => if written.is_err() {
-                // The reader knows better why: it sees the end as well, and asks for the reason.
-                queue.close();
-                return;
-            },
-            // Whoever does not read is not waited for.
-            _ = &mut over => return,
+        let mut writing = pin!(to.write_all(&octets));
+        let (written, ending) = tokio::select! {
+            biased;
+            written = &mut writing => (written.is_ok(), false),
+            // Whoever does not read is not waited for much longer.
+            _ = &mut over => (timeout(LAST_WORDS, writing).await.is_ok_and(|written| written.is_ok()), true),
+        };
+        if !written {
+            // The reader knows better why: it sees the end as well, and asks for the reason.
+            queue.close();
+            return;
+        }
+        if ending {
+            break;
         }
     }
     queue.close();

@@ -38,8 +38,16 @@ struct Other {
 impl Other {
     async fn says(&mut self, line: &str) {
         // A connection that is cut off in the middle of this is what some tests are about.
-        let _cut_off = self.to.write_all(format!("{line}
-").as_bytes()).await;
+        let _cut_off = self
+            .to
+            .write_all(
+                format!(
+                    "{line}
+"
+                )
+                .as_bytes(),
+            )
+            .await;
     }
     async fn hears(&mut self) -> Json {
         let mut line = String::new();
