@@ -150,10 +150,9 @@ mod tests {
 
     #[test]
     fn a_batch_is_answered_one_by_one_and_in_order() {
-        let op: BatchOp = serde_json::from_value(
-            json!({"op": "update", "opId": "1", "kind": "account", "id": "1", "change": {}}),
-        )
-        .unwrap();
+        let op: BatchOp =
+            serde_json::from_value(json!({"op": "update", "opId": "1", "kind": "account", "id": "1", "change": {}}))
+                .unwrap();
         let fine = || Ok::<_, ()>(Outcome::Updated(Box::default()));
         assert_eq!(applied(&[op.clone()], &[fine()]), Ok(()));
         assert!(applied(&[op.clone()], &[fine(), fine()]).is_err());

@@ -159,8 +159,7 @@ impl Keeper {
 
     async fn begin(&self, record: &mut Record) -> Result<Arc<Session>> {
         let until = Instant::now() + self.start;
-        let begun =
-            Raw::begin(self.way.as_ref(), Arc::clone(&self.gateway), &self.config, &self.target, until).await;
+        let begun = Raw::begin(self.way.as_ref(), Arc::clone(&self.gateway), &self.config, &self.target, until).await;
         match begun {
             Ok(session) => {
                 // What it says of itself later, after an update, is told by the log.

@@ -152,9 +152,7 @@ pub(crate) fn way(settings: &Settings) -> Result<Box<dyn Way>> {
 pub(crate) fn refuse_issues(settings: &Settings) -> Result<()> {
     match settings.issues().into_iter().next() {
         None => Ok(()),
-        Some(issue) => {
-            Err(ConnError::config(format!("{}: {}", issue.pointer, issue.message)).attribute(issue.pointer))
-        }
+        Some(issue) => Err(ConnError::config(format!("{}: {}", issue.pointer, issue.message)).attribute(issue.pointer)),
     }
 }
 

@@ -132,7 +132,8 @@ mod tests {
             },
             "$defs": {"Secret": secret},
         });
-        let pointers = |config: Json| literals(&schema, &config).into_iter().map(|issue| issue.pointer).collect::<Vec<_>>();
+        let pointers =
+            |config: Json| literals(&schema, &config).into_iter().map(|issue| issue.pointer).collect::<Vec<_>>();
 
         assert_eq!(pointers(json!({"token": "hunter2", "more": [{"env": "A"}, "x", null]})), ["/more/1", "/token"]);
         assert_eq!(pointers(json!({"auth": {"type": "basic", "value": "x"}})), ["/auth/value"]);
