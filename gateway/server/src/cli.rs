@@ -6,6 +6,8 @@
 mod admin;
 mod check;
 #[cfg(feature = "demo")]
+mod connector;
+#[cfg(feature = "demo")]
 mod demo;
 mod describe;
 mod links;
@@ -53,6 +55,10 @@ enum Command {
     /// Targets and kinds of connectors.
     #[command(subcommand)]
     Target(target::Target),
+    /// For people who connect a target: the contract's checks.
+    #[cfg(feature = "demo")]
+    #[command(subcommand)]
+    Connector(connector::Connector),
     /// The reference of the configuration file, in Markdown.
     DescribeConfig(describe::DescribeConfig),
 }
@@ -105,6 +111,8 @@ pub fn run(kinds: &Kinds) -> ExitCode {
         Command::Plan(command) => command.run(),
         Command::Token(command) => command.run(kinds),
         Command::Target(command) => command.run(kinds),
+        #[cfg(feature = "demo")]
+        Command::Connector(command) => command.run(kinds),
         Command::DescribeConfig(command) => command.run(),
     };
     match outcome {

@@ -15,7 +15,7 @@ mod rows;
 mod shape;
 mod tree;
 
-pub use load::{Loaded, LoadedTarget, Reading, admin_socket, load, plain, read};
+pub use load::{Loaded, LoadedTarget, Reading, admin_socket, load, one_target, plain, read};
 pub use nearest::hint as nearest_hint;
 pub use problem::Problem;
 pub use reference::reference;

@@ -11,6 +11,8 @@ pub mod demo;
 pub mod environment;
 mod host;
 pub mod kinds;
+#[cfg(feature = "demo")]
+pub mod kit;
 mod late;
 mod lines;
 pub mod logging;
