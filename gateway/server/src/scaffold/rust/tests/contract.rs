@@ -1,4 +1,4 @@
-//! The contract's checks, in this process; `chartgate connector test .` runs them over the protocol.
+//! The contract's checks, in this process; `chartgate connector test` runs them over the protocol.
 
 use connector_spi::Erase;
 use connector_testkit::{Fixture, Subject, run};
