@@ -5,7 +5,6 @@
 
 mod admin;
 mod check;
-#[cfg(feature = "demo")]
 mod connector;
 #[cfg(feature = "demo")]
 mod demo;
@@ -56,8 +55,7 @@ enum Command {
     /// Targets and kinds of connectors.
     #[command(subcommand)]
     Target(target::Target),
-    /// For people who connect a target: the contract's checks.
-    #[cfg(feature = "demo")]
+    /// For people who connect a target: a beginning, and the contract's checks.
     #[command(subcommand)]
     Connector(connector::Connector),
     /// The reference of the configuration file, in Markdown.
