@@ -2,37 +2,52 @@
 
 use crate::{
     line::{CallError, Line},
-    wire::{HostEvent, HostHttp, HostSecret, HostSecretGiven},
+    wire::{HostEvent, HostSecret, HostSecretGiven},
 };
 use async_trait::async_trait;
-use connector_spi::{ConnError, Effect, Host, HttpRequest, HttpResponse, Level, Result, Secret, SecretRef};
-use std::borrow::Cow;
+use connector_spi::{ConnError, Effect, Host, HttpRequest, HttpResponse, Level, Secret, SecretRef};
+use serde::{Serialize, de::DeserializeOwned};
+use std::{borrow::Cow, sync::Arc};
+use tokio::{sync::Semaphore, time::Instant};
 
-/// Asks the gateway over the connection. `call` is the call that it asks for, if any.
+/// Asks the gateway over the connection.
+#[derive(Clone)]
 pub(crate) struct FarHost {
     pub line: Line,
-    pub call: Option<u64>,
+    /// When the call ends that it asks for, if it does for one.
+    pub deadline: Option<Instant>,
+    /// Requests to the gateway under way on this connection; more wait here, for the gateway would refuse them.
+    pub turns: Arc<Semaphore>,
+}
+
+impl FarHost {
+    async fn ask<P: Serialize + Sync, T: DeserializeOwned>(&self, method: &str, asked: &P) -> Result<T, CallError> {
+        let _turn = self.turns.acquire().await.map_err(|_| CallError::NotSent("it was closed".into()))?;
+        self.line.call(method, asked).await
+    }
 }
 
 #[async_trait]
 impl Host for FarHost {
-    async fn secret(&self, reference: &SecretRef) -> Result<Secret> {
-        let asked = HostSecret { reference: Cow::Borrowed(reference), call: self.call };
+    async fn secret(&self, reference: &SecretRef) -> connector_spi::Result<Secret> {
+        let asked = HostSecret { reference: Cow::Borrowed(reference) };
         let given: HostSecretGiven =
-            self.line.call("host.secret", &asked).await.map_err(|error| refused(error, Effect::None))?;
+            self.ask("host.secret", &asked).await.map_err(|error| refused(error, Effect::None))?;
         Ok(Secret::new(given.secret))
     }
 
-    async fn http(&self, request: HttpRequest) -> Result<HttpResponse> {
+    async fn http(&self, mut request: HttpRequest) -> connector_spi::Result<HttpResponse> {
         let reads = matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS" | "TRACE");
         let effect = if reads { Effect::None } else { Effect::Maybe };
-        let asked = HostHttp { request, call: self.call };
-        self.line.call("host.http", &asked).await.map_err(|error| refused(error, effect))
+        if let Some(deadline) = self.deadline {
+            request.timeout = request.timeout.min(deadline.saturating_duration_since(Instant::now()));
+        }
+        self.ask("host.http", &request).await.map_err(|error| refused(error, effect))
     }
 
     fn event(&self, level: Level, message: &str, fields: &[(&str, &str)]) {
         let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let event = HostEvent { level, message: message.to_owned(), fields, call: self.call };
+        let event = HostEvent { level, message: message.to_owned(), fields };
         // An event for which there is no room is lost: work does not wait for the log.
         self.line.tell("host.event", &event);
     }

@@ -9,7 +9,7 @@ use crate::{
     line::{Failure, Line, Service},
     wire::{
         CODE_CONTRACT, CODE_INVALID_REQUEST, CODE_NO_METHOD, CODE_PARAMS, CODE_TOO_EARLY, CODE_VERSION, CallCx,
-        CheckConfig, CheckedConfig, Done, Feature, Initialize, Initialized, Named, Open, Opened,
+        CheckConfig, CheckedConfig, Done, Feature, IN_FLIGHT, Initialize, Initialized, Named, Open, Opened,
     },
 };
 use async_trait::async_trait;
@@ -25,7 +25,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::Mutex,
+    sync::{Mutex, Semaphore},
     time::{Instant, sleep},
 };
 
@@ -42,11 +42,13 @@ pub(crate) struct Session {
     greeted: AtomicBool,
     opening: Mutex<()>,
     connector: OnceLock<Arc<dyn Connector>>,
+    turns: Arc<Semaphore>,
 }
 
 impl Session {
     pub fn new(plugin: Arc<Plugin>) -> Self {
-        Self { plugin, greeted: AtomicBool::new(false), opening: Mutex::default(), connector: OnceLock::new() }
+        let turns = Arc::new(Semaphore::new(IN_FLIGHT));
+        Self { plugin, greeted: AtomicBool::new(false), opening: Mutex::default(), connector: OnceLock::new(), turns }
     }
 
     fn initialize(&self, params: &RawValue) -> Outcome {
@@ -73,13 +75,17 @@ impl Session {
         tell(&CheckedConfig { issues: issues.into_iter().map(Into::into).collect() })
     }
 
+    fn host(&self, line: &Line) -> FarHost {
+        FarHost { line: line.clone(), deadline: None, turns: Arc::clone(&self.turns) }
+    }
+
     async fn open(&self, line: &Line, params: &RawValue) -> Outcome {
         let Open { config, .. } = read(params)?;
         let _one_at_a_time = self.opening.lock().await;
         if self.connector.get().is_some() {
             return Err(refusal(CODE_INVALID_REQUEST, "the connector is open already"));
         }
-        let host: Arc<dyn Host> = Arc::new(FarHost { line: line.clone(), call: None });
+        let host: Arc<dyn Host> = Arc::new(self.host(line));
         let opened = self.plugin.kind.open_json(config.into_owned(), host).await.map_err(|error| contract(&error))?;
         let features = Some(facets(opened.as_ref()));
         // Under the lock nobody else can have set it.
@@ -106,7 +112,7 @@ impl Session {
 
 #[async_trait]
 impl Service for Session {
-    async fn answer(&self, line: &Line, id: u64, method: &str, params: &RawValue) -> Outcome {
+    async fn answer(&self, line: &Line, _: u64, method: &str, params: &RawValue) -> Outcome {
         if method == "initialize" {
             return self.initialize(params);
         }
@@ -126,7 +132,7 @@ impl Service for Session {
         let Some(connector) = self.connector.get() else {
             return Err(refusal(CODE_TOO_EARLY, "open comes first"));
         };
-        calls::carry_out(connector.as_ref(), line, id, op, params).await
+        calls::carry_out(connector.as_ref(), &self.host(line), op, params).await
     }
 
     // The only notification of the host, `cancel`, is the line's own affair.
@@ -156,16 +162,16 @@ fn facets(connector: &dyn Connector) -> BTreeSet<Feature> {
 }
 
 /// What came with the call, as the connector sees it.
-fn ctx(line: &Line, id: u64, cx: &CallCx<'_>) -> Ctx {
-    let left = Duration::from_millis(cx.deadline_ms).min(LONGEST);
+fn ctx(host: &FarHost, cx: &CallCx<'_>) -> Ctx {
+    let deadline = Instant::now() + Duration::from_millis(cx.deadline_ms).min(LONGEST);
     Ctx {
         op_id: cx.op_id.as_ref().into(),
         attempt: cx.attempt,
-        deadline: Instant::now() + left,
+        deadline,
         dry_run: cx.dry_run,
         leaver: cx.leaver,
         bulk: cx.bulk,
-        host: Arc::new(FarHost { line: line.clone(), call: Some(id) }),
+        host: Arc::new(FarHost { deadline: Some(deadline), ..host.clone() }),
     }
 }
 

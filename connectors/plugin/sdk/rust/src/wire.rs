@@ -357,9 +357,6 @@ pub struct Cancel {
 pub struct HostSecret<'a> {
     /// The reference, as it stands in the settings.
     pub reference: Cow<'a, SecretRef>,
-    /// The call that this is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub call: Option<u64>,
 }
 
 /// The answer to [`HostSecret`].
@@ -368,17 +365,6 @@ pub struct HostSecret<'a> {
 pub struct HostSecretGiven {
     /// The secret.
     pub secret: String,
-}
-
-/// Parameters of `host.http`: the plugin asks for a request through the gateway's door.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct HostHttp {
-    /// The request.
-    #[serde(flatten)]
-    pub request: connector_spi::HttpRequest,
-    /// The call that this is for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub call: Option<u64>,
 }
 
 /// Parameters of the notification `host.event`.
@@ -391,7 +377,4 @@ pub struct HostEvent {
     /// Its fields: ids of ours, never a person's data.
     #[serde(default)]
     pub fields: BTreeMap<String, String>,
-    /// The call that this is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub call: Option<u64>,
 }

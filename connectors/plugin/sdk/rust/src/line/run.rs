@@ -173,10 +173,11 @@ fn request(
         let work = AssertUnwindSafe(service.answer(&owner, id, &method, &params)).catch_unwind().await;
         let outcome = work.unwrap_or_else(|_panic| Err(service.failed(Failure::Panicked)));
         let frame = frame::answer(id, &outcome).or_else(|| frame::answer(id, &Err(service.failed(Failure::TooLong))));
-        // Cancelled in the meantime: nobody waits.
-        let wanted = owner.0.state().serving.remove(&id).is_some();
-        if let Some(frame) = frame.filter(|_| wanted) {
-            let _over = owner.0.out.send(frame).await;
+        // It counts as under way until there is room for its answer: else who does not read could ask without end.
+        let place = owner.0.out.reserve().await;
+        owner.0.state().serving.remove(&id);
+        if let (Ok(place), Some(frame)) = (place, frame) {
+            place.send(frame);
         }
     });
     state.serving.insert(id, task.abort_handle());

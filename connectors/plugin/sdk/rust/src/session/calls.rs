@@ -2,7 +2,7 @@
 
 use super::{Outcome, contract, ctx, read, refusal, tell};
 use crate::{
-    line::Line,
+    far::FarHost,
     wire::{
         Applied, Apply, CODE_NO_METHOD, CallCx, Changed, Changes, Create, Done, Find, Latest, List, One, Plain,
         SetPassword, Update,
@@ -14,8 +14,8 @@ use serde_json::value::RawValue;
 use tokio::time::timeout_at;
 
 /// Carries one call out, within its deadline.
-pub(super) async fn carry_out(connector: &dyn Connector, line: &Line, id: u64, op: Op, params: &RawValue) -> Outcome {
-    let cx = |cx: &CallCx<'_>| ctx(line, id, cx);
+pub(super) async fn carry_out(connector: &dyn Connector, host: &FarHost, op: Op, params: &RawValue) -> Outcome {
+    let cx = |cx: &CallCx<'_>| ctx(host, cx);
     match op {
         Op::Check => {
             let Plain { cx: with } = read(params)?;
@@ -59,12 +59,12 @@ pub(super) async fn carry_out(connector: &dyn Connector, line: &Line, id: u64, o
         | Op::SetPassword
         | Op::Discover
         | Op::Effective
-        | Op::RevokeSessions => of_a_facet(connector, line, id, op, params).await,
+        | Op::RevokeSessions => of_a_facet(connector, host, op, params).await,
     }
 }
 
-async fn of_a_facet(connector: &dyn Connector, line: &Line, id: u64, op: Op, params: &RawValue) -> Outcome {
-    let cx = |cx: &CallCx<'_>| ctx(line, id, cx);
+async fn of_a_facet(connector: &dyn Connector, host: &FarHost, op: Op, params: &RawValue) -> Outcome {
+    let cx = |cx: &CallCx<'_>| ctx(host, cx);
     let missing = || refusal(CODE_NO_METHOD, "the connector does not have this facet");
     match op {
         Op::List => {

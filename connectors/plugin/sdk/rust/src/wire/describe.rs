@@ -1,12 +1,12 @@
 //! The protocol's JSON Schema.
 
 use super::{
-    Applied, Apply, Cancel, Changed, Changes, CheckConfig, CheckedConfig, Create, Done, Find, HostEvent, HostHttp,
-    HostSecret, HostSecretGiven, Initialize, Initialized, Latest, List, MAX_FRAME, One, Open, Opened, Plain,
-    SetPassword, Update,
+    Applied, Apply, Cancel, Changed, Changes, CheckConfig, CheckedConfig, Create, Done, Find, HostEvent, HostSecret,
+    HostSecretGiven, Initialize, Initialized, Latest, List, MAX_FRAME, One, Open, Opened, Plain, SetPassword, Update,
 };
 use connector_spi::{
-    ConnError, Created, Effective, Health, HttpResponse, Page, Record, SPI, SyncToken, TargetSchema, Updated,
+    ConnError, Created, Effective, Health, HttpRequest, HttpResponse, Page, Record, SPI, SyncToken, TargetSchema,
+    Updated,
 };
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value as Json, json};
@@ -57,7 +57,7 @@ pub fn protocol() -> Json {
     all.request::<Done, Done>("host", "shutdown");
     all.notification::<Cancel>("either", "cancel");
     all.request::<HostSecret<'_>, HostSecretGiven>("plugin", "host.secret");
-    all.request::<HostHttp, HttpResponse>("plugin", "host.http");
+    all.request::<HttpRequest, HttpResponse>("plugin", "host.http");
     all.notification::<HostEvent>("plugin", "host.event");
     let error = all.types.subschema_for::<ConnError>();
     let mut types = all.types;
