@@ -13,6 +13,7 @@ mod links;
 mod paper;
 mod place;
 mod plan;
+mod proposals;
 mod retry;
 mod serve;
 mod status;
