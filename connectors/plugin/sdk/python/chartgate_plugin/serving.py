@@ -75,7 +75,7 @@ def _listen(connector: type[Connector], path: str, mode: int) -> None:
 
     def converse(host: socket.socket) -> None:
         try:
-            with host, host.makefile("rb", buffering=1 << 16) as reader:
+            with host, host.makefile("rb") as reader:
                 Session(connector, reader, host.sendall).run()
                 try:
                     host.shutdown(socket.SHUT_RDWR)

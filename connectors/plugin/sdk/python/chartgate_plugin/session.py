@@ -238,16 +238,20 @@ class Session:
                 call.cancel()
             return None
         if method == "initialize":
-            return self._answer(id, self._greet(params))
+            self._answer(id, self._greet(params))
+            return None
         if not self._greeted:
             raise RpcError(-32002, "initialize comes first")
         if method == "ping":
-            return self._answer(id, {})
+            self._answer(id, {})
+            return None
         if method == "check_config":
-            return self._answer(id, {"issues": self._lint(params.get("config"))})
+            self._answer(id, {"issues": self._lint(params.get("config"))})
+            return None
         if method == "shutdown":
             self._ended = True
-            return self._answer(id, {})
+            self._answer(id, {})
+            return None
         if method != "open" and self._calls is None:
             raise RpcError(-32002, "open comes first")
         if method != "open" and method not in Calls.METHODS:
@@ -258,7 +262,8 @@ class Session:
         with self._count:
             if self._busy >= self._kind.CONCURRENCY:
                 if len(self._backlog) >= BACKLOG:
-                    return self._put(_failed(id, ConnError.transient("too many calls at a time")))
+                    self._put(_failed(id, ConnError.transient("too many calls at a time")))
+                    return None
                 self._running[id] = call
                 self._backlog.append((call, method, params))
                 return None
@@ -280,13 +285,13 @@ class Session:
             "name": self._kind.NAME,
             "version": self._kind.VERSION,
             "sdk": {"name": "chartgate-plugin-python", "version": sdk_version},
-            "configSchema": json_schema(self._kind.Settings),
+            "configSchema": json_schema(self._kind.SETTINGS),
             "features": features(self._kind),
         }
 
     def _lint(self, config: Any) -> list[dict[str, Any]]:
         try:
-            issues = self._kind.check_config(parse(self._kind.Settings, config))
+            issues = self._kind.check_config(parse(self._kind.SETTINGS, config))
         except Refused as refused:
             issues = refused.issues
         return [issue.wire() for issue in issues]
@@ -321,7 +326,7 @@ class Session:
         if self._calls is not None:
             raise RpcError(-32600, "open comes once")
         try:
-            settings = parse(self._kind.Settings, params.get("config"))
+            settings = parse(self._kind.SETTINGS, params.get("config"))
         except Refused as refused:
             raise ConnError.config(str(refused), attribute=refused.issues[0].pointer) from None
         issues = self._kind.check_config(settings)

@@ -28,7 +28,7 @@ class Settings:
 
 class Sample(Connector):
     NAME = "sample"
-    Settings = Settings
+    SETTINGS = Settings
     KINDS = {"account": KindSchema(KindRole.ACCOUNT, caps=KindCaps(create=True, list=True))}
     CONCURRENCY = 4
 
@@ -76,7 +76,7 @@ class Sample(Connector):
             self.ended.append(str(error.sort))
             raise
 
-    def list(self, cx: Ctx, kind: str, cursor: str | None, size: int) -> Page:
+    def list_page(self, cx: Ctx, kind: str, cursor: str | None, size: int) -> Page:
         big = Record("account", "x", AccountState.ENABLED, {"text": ["x" * 1000]})
         return Page([big] * size)
 
