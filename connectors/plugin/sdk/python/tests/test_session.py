@@ -326,6 +326,24 @@ class Process(unittest.TestCase):
                 file.close()
 
 
+    def test_a_process_that_gets_no_more_threads_goes_on_with_those_that_it_has(self) -> None:
+        limited = "import threading; start = threading.Thread.start; left = [4]\n"
+        limited += "def few(self):\n    left[0] -= 1\n    if left[0] < 0: raise RuntimeError()\n    start(self)\n"
+        limited += "threading.Thread.start = few\n" + self.COMMAND[2]
+        plugin, child = Dialogue.child([sys.executable, "-c", limited], cwd=ROOT)
+        plugin.start({})
+        asked = [plugin.post("get", {"kind": "account", "id": "secret"}) for _ in range(12)]
+        with self.assertRaises(Refusal) as caught:
+            plugin.answer(asked[0])  # The host of this test has no secret.
+        self.assertEqual(caught.exception.data["class"], "Config")
+        for number in asked[1:]:
+            with self.assertRaises(Refusal):
+                plugin.answer(number)
+        self.assertEqual(plugin.request("shutdown", {}), {})
+        child.wait(5)
+        self._close(child)
+
+
 class Loopback(unittest.TestCase):
     def test_the_network_of_tests_reaches_this_machine_only(self) -> None:
         with self.assertRaises(ConnError):
