@@ -42,7 +42,7 @@ pub fn run(harm: &str) -> ExitCode {
     }
     if harm == "noisy" {
         for number in 0..100_000 {
-            writeln!(io::stderr(), "noise {number} {}", "x".repeat(200)).unwrap();
+            eprintln!("noise {number} {}", "x".repeat(200));
         }
     }
     let mut held: Vec<(Json, Json)> = Vec::new();
@@ -135,7 +135,7 @@ fn harmful(harm: &str, method: &str, id: &Json, params: &Json, held: &mut Vec<(J
             say(&json!({"id": 1, "method": "host.secret", "params": {"reference": {"env": "TOKEN"}}}));
             let told = heard(input).unwrap();
             let secret = told["result"]["secret"].as_str().unwrap();
-            writeln!(io::stderr(), "the token is {secret}").unwrap();
+            eprintln!("the token is {secret}");
             let error = json!({"class": "Transient", "message": format!("with {secret}"), "effect": "none"});
             say(&json!({"id": id, "error": {"code": -32_000, "message": "", "data": error}}));
         }
@@ -145,6 +145,7 @@ fn harmful(harm: &str, method: &str, id: &Json, params: &Json, held: &mut Vec<(J
         }
         "an odd error" => say(&json!({"id": id, "error": {"code": -5, "message": "odd", "data": [1]}})),
         "starts a child" => {
+            #[allow(clippy::zombie_processes)] // Left behind: what the gateway must clear away.
             let child = std::process::Command::new("/bin/sleep").arg("600").spawn().unwrap();
             answer(id, &json!({"server": child.id().to_string()}));
         }

@@ -154,8 +154,8 @@ mod tests {
             serde_json::from_value(json!({"op": "update", "opId": "1", "kind": "account", "id": "1", "change": {}}))
                 .unwrap();
         let fine = || Ok::<_, ()>(Outcome::Updated(Box::default()));
-        assert_eq!(applied(&[op.clone()], &[fine()]), Ok(()));
-        assert!(applied(&[op.clone()], &[fine(), fine()]).is_err());
+        assert_eq!(applied(std::slice::from_ref(&op), &[fine()]), Ok(()));
+        assert!(applied(std::slice::from_ref(&op), &[fine(), fine()]).is_err());
         assert!(applied(&[op], &[Ok::<_, ()>(Outcome::Created(Box::new(Created::new("1"))))]).is_err());
     }
 

@@ -11,10 +11,11 @@ use connector_plugin::{
     },
 };
 use connector_spi::{ConnError, Connector, Ctx, Host, HttpRequest, HttpResponse, Level, Result, Secret, SecretRef};
-use connector_testkit::{Memory, Subject, TestHost, Wire, assert_required, memory::SECRET, run};
+use connector_testkit::{Memory, Subject, TestHost, assert_required, memory::SECRET, run};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json};
 use std::{path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+use support::ByHand;
 use tokio::{process::Command, time::Instant};
 
 const ADDRESS: &str = "https://model.example";
@@ -121,23 +122,6 @@ impl Model {
             }
             other => Err(ConnError::unsupported(other)),
         }
-    }
-}
-
-/// The plugin's protocol, for the checks of the handshake.
-struct ByHand {
-    kind: Arc<PluginKind>,
-    config: Json,
-    host: Arc<TestHost>,
-}
-
-#[async_trait]
-impl Wire for ByHand {
-    async fn initialize(&self, params: Json) -> std::result::Result<Json, String> {
-        self.kind.initialize(&params).await
-    }
-    async fn request(&self, method: &str, params: Json) -> std::result::Result<Json, String> {
-        self.kind.request(&self.config, Arc::clone(&self.host) as Arc<dyn Host>, method, &params).await
     }
 }
 

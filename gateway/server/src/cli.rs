@@ -110,7 +110,6 @@ pub fn run(kinds: &Kinds) -> ExitCode {
         Command::Plan(command) => command.run(),
         Command::Token(command) => command.run(kinds),
         Command::Target(command) => command.run(kinds),
-        #[cfg(feature = "demo")]
         Command::Connector(command) => command.run(kinds),
         Command::DescribeConfig(command) => command.run(),
     };

@@ -1,9 +1,10 @@
 //! The program of the tests, as a child or at a socket.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use connector_plugin::Settings;
-use connector_spi::{Connector, ConnectorType, Ctx, ErasedType};
-use connector_testkit::TestHost;
+use async_trait::async_trait;
+use connector_plugin::{PluginKind, Settings};
+use connector_spi::{Connector, ConnectorType, Ctx, ErasedType, Host};
+use connector_testkit::{TestHost, Wire};
 use serde_json::{Value as Json, json};
 use std::{
     path::Path,
@@ -44,4 +45,21 @@ pub async fn open(settings: Json, host: &Arc<TestHost>) -> connector_spi::Result
 pub fn within(host: &Arc<TestHost>, millis: u64) -> Ctx {
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_millis(millis);
     Ctx { deadline, ..host.ctx() }
+}
+
+/// The plugin's protocol, for the checks of the handshake.
+pub struct ByHand {
+    pub kind: Arc<PluginKind>,
+    pub config: Json,
+    pub host: Arc<TestHost>,
+}
+
+#[async_trait]
+impl Wire for ByHand {
+    async fn initialize(&self, params: Json) -> std::result::Result<Json, String> {
+        self.kind.initialize(&params).await
+    }
+    async fn request(&self, method: &str, params: Json) -> std::result::Result<Json, String> {
+        self.kind.request(&self.config, Arc::clone(&self.host) as Arc<dyn Host>, method, &params).await
+    }
 }

@@ -84,7 +84,7 @@ class @CLASS@(Connector):
 
     NAME = "@NAME@"
     VERSION = "0.1"
-    Settings = Settings
+    SETTINGS = Settings
     KINDS = {"account": ACCOUNT, "role": ROLE}
     DRY_RUN = True
 
@@ -113,7 +113,7 @@ class @CLASS@(Connector):
         wanted = str(key["login"]).lower()
         return [account(id, row) for id, row in self.shelf.rows().items() if row["login"].lower() == wanted]
 
-    def list(self, cx: Ctx, kind: str, cursor: str | None, size: int) -> Page:
+    def list_page(self, cx: Ctx, kind: str, cursor: str | None, size: int) -> Page:
         self._enter(cx)
         if kind == "role":
             records = [role(name) for name in sorted(self.shelf.ROLES)]

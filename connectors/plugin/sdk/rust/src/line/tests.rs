@@ -104,7 +104,8 @@ async fn a_dropped_request_is_cancelled_and_its_late_answer_ignored() {
 #[tokio::test]
 async fn what_cannot_be_trusted_ends_the_connection_and_fails_what_is_under_way() {
     let twice = |id: &Json| format!("{}\n{}", json!({"id": id, "result": 1}), json!({"id": id, "result": 2}));
-    let cases: [(&str, fn(&Json) -> String); 6] = [
+    type Says = fn(&Json) -> String;
+    let cases: [(&str, Says); 6] = [
         ("never made", |_| json!({"id": 77, "result": 1}).to_string()),
         ("neither result nor error", |id| json!({ "id": id }).to_string()),
         ("no message of JSON-RPC", |_| "[1,2]".to_owned()),
