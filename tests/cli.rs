@@ -153,3 +153,34 @@ async fn a_target_is_tested_and_described_and_a_configuration_checked() {
     let found = String::from_utf8(out.stdout).unwrap();
     assert!(!out.status.success() && found.contains("bind_nd") && found.contains("bind_dn"), "{found}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_targets_catalogue_is_imported_and_what_people_wrote_in_it_stays() {
+    let tree = TestDirectory::start("catalogue").await;
+    let ehr = EhrRest::start(Options { rate_limit: None, maintenance: false, ..Options::default() }).unwrap();
+    let hospital = Hospital::new(&Wiring { directory: Some(tree.url()), ehr: Some(&ehr), ..Wiring::default() });
+    let gateway = Gateway::serve(&hospital.config);
+    let room = tempfile::tempdir().unwrap();
+    let file = room.path().join("ehr.csv");
+    let out = file.display().to_string();
+
+    let first = json_of(&gateway, &["catalogue", "import", "ehr", "--out", &out]);
+    assert!(first["new"].as_array().unwrap().contains(&json!("position:RN")), "{first:#}");
+    assert_eq!((&first["gone"], &first["unlisted"]), (&json!([]), &json!(["credential", "prescribing"])), "{first:#}");
+
+    // Somebody says who answers for it, and adds what the target cannot list; neither is lost by the next import.
+    let text = std::fs::read_to_string(&file).unwrap();
+    let line = text.lines().find(|line| line.starts_with("position,RN,")).unwrap();
+    let owned = line.replacen(",,", ",clinical-apps,", 1);
+    std::fs::write(&file, text.replace(line, &format!("{owned}\r\nprescribing,C2,,,true,"))).unwrap();
+    let again = json_of(&gateway, &["catalogue", "import", "ehr", "--out", &out]);
+    assert_eq!((&again["new"], &again["gone"], &again["changed"]), (&json!([]), &json!([]), &json!([])), "{again:#}");
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert!(kept.contains(&owned) && kept.contains("prescribing,C2,,,true,"), "{kept}");
+
+    // A list that breaks off changes nothing.
+    ehr.faults().plan("*", Fault::Down, 0);
+    let failed = gateway.cli(&["catalogue", "import", "ehr", "--out", &out]);
+    assert!(!failed.status.success());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), kept);
+}

@@ -43,6 +43,8 @@ pub struct EntitlementEntry {
     pub owner: Option<String>,
     /// Holding it needs care.
     pub sensitive: bool,
+    /// The target still knows it and gives it to nobody new.
+    pub retired: bool,
     /// Where the entry comes from: `config`, or `csv:FILE`.
     pub source: String,
     /// The type takes an order.
@@ -92,10 +94,10 @@ impl Catalogue {
         self.roles.get(value)
     }
 
-    /// The entitlement of this id.
+    /// The entitlement of this id. One that the catalogue has without a scope may be given in any.
     #[must_use]
     pub fn entitlement(&self, id: &str) -> Option<&EntitlementEntry> {
-        self.entitlements.get(id)
+        self.entitlements.get(id).or_else(|| self.entitlements.get(unscoped(id)?))
     }
 
     /// Types of entitlement that occur.
@@ -106,6 +108,12 @@ impl Catalogue {
         types.dedup();
         types
     }
+}
+
+/// The id without its scope, where it has one.
+#[must_use]
+pub fn unscoped(id: &str) -> Option<&str> {
+    id.rsplit_once('@').filter(|(_, scope)| scope.contains('=')).map(|(id, _)| id)
 }
 
 /// The composite id of an entitlement in a target.

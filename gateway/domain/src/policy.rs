@@ -11,7 +11,7 @@ mod taken;
 
 pub use config::*;
 
-use crate::catalogue::{Catalogue, EntitlementEntry, RoleEntry, composite, parse_composite};
+use crate::catalogue::{Catalogue, EntitlementEntry, RoleEntry, composite, parse_composite, unscoped};
 use crate::group::{self, GroupMapping};
 use crate::link::{Link, Wanted};
 use crate::mapping::{self, AccountMapping};
@@ -283,6 +283,7 @@ fn catalogue_entries(config: &PolicyConfig) -> Vec<EntitlementEntry> {
                 display: entry.display.clone().unwrap_or_else(|| entry.value.clone()),
                 owner: entry.owner.clone(),
                 sensitive: entry.sensitive,
+                retired: entry.retired,
                 source: if target.catalogue_source.is_empty() {
                     "config".to_owned()
                 } else {
@@ -341,7 +342,7 @@ fn compile_roles(
                 continue;
             }
             let mut of_target = entries.iter().filter(|entry| entry.target == target).peekable();
-            if of_target.peek().is_some() && !of_target.any(|entry| entry.id == id) {
+            if of_target.peek().is_some() && !of_target.any(|entry| entry.id == id || unscoped(id) == Some(&entry.id)) {
                 issues.push(Issue {
                     pointer,
                     message: format!("the catalogue of {target} does not know {id:?}"),

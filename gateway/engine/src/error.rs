@@ -16,6 +16,8 @@ pub enum Error {
     Unavailable,
     /// An operator named something that is not there.
     Unknown(String),
+    /// A target did not do what an operator asked of it. The text is its error's, without personal data.
+    Target(String),
     /// A fault of the gateway. The text is for the log and holds no values.
     Internal(&'static str),
 }
@@ -65,6 +67,7 @@ impl fmt::Display for Error {
             Error::Busy(wait) => write!(f, "busy, try again in {} s", wait.as_secs()),
             Error::Unavailable => f.write_str("the store is unavailable"),
             Error::Unknown(what) => write!(f, "there is no {what}"),
+            Error::Target(why) => f.write_str(why),
             Error::Internal(what) => write!(f, "fault: {what}"),
         }
     }

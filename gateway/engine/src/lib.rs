@@ -10,6 +10,7 @@
 
 mod act;
 mod bulk;
+mod catalogue;
 mod compose;
 mod confirm;
 mod converge;
@@ -26,6 +27,7 @@ mod targets;
 mod tokens;
 
 pub use bulk::BulkAnswer;
+pub use catalogue::{Grantable, TargetCatalogue};
 pub use converge::Workers;
 pub use discovery::{CatalogueSeen, TargetTest};
 pub use error::Error;

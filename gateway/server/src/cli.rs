@@ -4,6 +4,7 @@
 //! gateway they say so. What is printed for people is plain text in columns, coloured only on a terminal.
 
 mod admin;
+mod catalogue;
 mod check;
 mod connector;
 #[cfg(feature = "demo")]
@@ -52,6 +53,9 @@ enum Command {
     /// Tokens of sources.
     #[command(subcommand)]
     Token(token::Token),
+    /// What targets can grant.
+    #[command(subcommand)]
+    Catalogue(catalogue::Catalogue),
     /// Targets and kinds of connectors.
     #[command(subcommand)]
     Target(target::Target),
@@ -109,6 +113,7 @@ pub fn run(kinds: &Kinds) -> ExitCode {
         Command::Retry(command) => command.run(),
         Command::Plan(command) => command.run(),
         Command::Token(command) => command.run(kinds),
+        Command::Catalogue(command) => command.run(),
         Command::Target(command) => command.run(kinds),
         Command::Connector(command) => command.run(kinds),
         Command::DescribeConfig(command) => command.run(),

@@ -15,6 +15,7 @@ mod rows;
 mod shape;
 mod tree;
 
+pub use catalogue::{read as read_catalogue, written as written_catalogue};
 pub use load::{Loaded, LoadedTarget, Reading, admin_socket, load, one_target, plain, read};
 pub use nearest::hint as nearest_hint;
 pub use problem::Problem;
@@ -238,6 +239,9 @@ pub struct CatalogueCsv {
     /// The column that says `true`, `yes`, `y` or `1` where holding it needs care.
     #[serde(default = "sensitive_column")]
     pub sensitive: String,
+    /// The column that says `retired` where the target gives it to nobody new.
+    #[serde(default = "state_column")]
+    pub state: String,
 }
 
 fn value_column() -> String {
@@ -248,6 +252,9 @@ fn display_column() -> String {
 }
 fn owner_column() -> String {
     "owner".to_owned()
+}
+fn state_column() -> String {
+    "state".to_owned()
 }
 fn sensitive_column() -> String {
     "sensitive".to_owned()

@@ -122,6 +122,7 @@ impl From<EngineError> for Error {
             }
             EngineError::Unavailable => outage(),
             EngineError::Unknown(what) => ScimError::not_found(format!("There is no {what}.")).into(),
+            EngineError::Target(why) => ScimError::new(502, None, why).into(),
             EngineError::Internal(why) => {
                 tracing::error!(why, "The engine made a mistake.");
                 Self::internal()

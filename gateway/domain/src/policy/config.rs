@@ -320,7 +320,7 @@ impl<T: Into<String>> From<T> for RoleEntitlement {
 }
 
 /// One `[[target.catalogue]]`: something that the target can grant.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CatalogueConfig {
     /// The type of entitlement in the target.
@@ -336,6 +336,8 @@ pub struct CatalogueConfig {
     pub owner: Option<String>,
     /// Holding it needs care.
     pub sensitive: bool,
+    /// The target still knows it and gives it to nobody new: shown as not supported.
+    pub retired: bool,
 }
 
 /// A target, as far as the policy is concerned.

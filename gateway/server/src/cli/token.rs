@@ -167,6 +167,7 @@ fn said(error: &Error) -> String {
         Error::Unknown(what) => format!("there is no {what}"),
         Error::Busy(_) | Error::Unavailable => "the store is not available".to_owned(),
         Error::Internal(why) => (*why).to_owned(),
+        Error::Target(why) => why.clone(),
     }
 }
 

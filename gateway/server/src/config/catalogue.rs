@@ -10,6 +10,9 @@ const MAX_LINES: usize = 500_000;
 /// A broken export is broken on every line; the first few say it.
 const MAX_PROBLEMS: usize = 20;
 
+/// The word for an entry that is given to nobody new.
+pub const RETIRED: &str = "retired";
+
 /// Reads the file. Columns `scope.NAME` say where an entitlement holds.
 pub fn read(config: &CatalogueCsv) -> Result<Vec<CatalogueConfig>, Vec<Problem>> {
     let of_file = |message: String| vec![Problem::of_file(&config.file, 1, message)];
@@ -37,6 +40,7 @@ fn entries(config: &CatalogueCsv, text: &str) -> Result<Vec<CatalogueConfig>, Ve
         return Err(vec![problem.hint("name one type for all lines: type = \"…\" in [target.catalogue_csv]")]);
     }
     let (display, owner, sensitive) = (column(&config.display), column(&config.owner), column(&config.sensitive));
+    let state = column(&config.state);
     let scopes: Vec<(usize, &str)> =
         head.iter().enumerate().filter_map(|(n, name)| Some((n, name.trim().strip_prefix("scope.")?))).collect();
     let (mut entries, mut problems, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
@@ -53,6 +57,7 @@ fn entries(config: &CatalogueCsv, text: &str) -> Result<Vec<CatalogueConfig>, Ve
                 owner: cell(owner).map(str::to_owned),
                 sensitive: cell(sensitive)
                     .is_some_and(|text| matches!(text.to_ascii_lowercase().as_str(), "true" | "yes" | "y" | "1")),
+                retired: cell(state).is_some_and(|text| text.eq_ignore_ascii_case(RETIRED)),
                 scope: scopes
                     .iter()
                     .filter_map(|(n, name)| Some(((*name).to_owned(), cell(Some(*n))?.to_owned())))
@@ -107,6 +112,38 @@ fn records(text: &str) -> impl Iterator<Item = (usize, Vec<String>)> {
     })
 }
 
+/// The entries as such a file, in order of type, value and scope: written anew, an unchanged catalogue is the same file.
+#[must_use]
+pub fn written(entries: &[CatalogueConfig]) -> String {
+    let mut entries: Vec<&CatalogueConfig> = entries.iter().collect();
+    entries.sort_by_key(|entry| (&entry.ty, &entry.value, &entry.scope));
+    let scopes: BTreeSet<&String> = entries.iter().flat_map(|entry| entry.scope.keys()).collect();
+    let mut head: Vec<String> = ["type", "value", "display", "owner", "sensitive", "state"].map(str::to_owned).to_vec();
+    head.extend(scopes.iter().map(|name| format!("scope.{name}")));
+    let mut text = line(&head);
+    for entry in entries {
+        let mut cells = vec![
+            entry.ty.clone(),
+            entry.value.clone(),
+            entry.display.clone().unwrap_or_default(),
+            entry.owner.clone().unwrap_or_default(),
+            if entry.sensitive { "true".to_owned() } else { String::new() },
+            if entry.retired { RETIRED.to_owned() } else { String::new() },
+        ];
+        cells.extend(scopes.iter().map(|name| entry.scope.get(*name).cloned().unwrap_or_default()));
+        text += &line(&cells);
+    }
+    text
+}
+
+fn line(cells: &[String]) -> String {
+    let quoted = |cell: &String| {
+        let plain = !cell.contains([',', '"', '\n', '\r']) && cell.trim() == cell;
+        if plain { cell.clone() } else { format!("\"{}\"", cell.replace('"', "\"\"")) }
+    };
+    cells.iter().map(quoted).collect::<Vec<_>>().join(",") + "\r\n"
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -120,6 +157,7 @@ mod tests {
             display: "name".to_owned(),
             owner: "owner".to_owned(),
             sensitive: "sensitive".to_owned(),
+            state: "state".to_owned(),
         }
     }
 
@@ -135,6 +173,27 @@ mod tests {
         assert!(one.sensitive && !two.sensitive);
         assert_eq!(one.scope.get("facility").map(String::as_str), Some("EAST"));
         assert_eq!((two.display.as_deref(), two.scope.len()), (None, 0));
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_as_it_was() {
+        let entry = |value: &str, scope: &[(&str, &str)]| CatalogueConfig {
+            ty: "menu".to_owned(),
+            value: value.to_owned(),
+            display: Some("Nurse, \"float\"\nnights".to_owned()),
+            owner: Some("clinical-apps".to_owned()),
+            sensitive: value == "A",
+            retired: value == "B",
+            scope: scope.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+        };
+        let given = [entry("A", &[]), entry("B", &[("facility", "EAST")]), entry("B", &[("facility", "WEST")])];
+
+        let read = entries(
+            &CatalogueCsv { value: "value".into(), display: "display".into(), ..config(None) },
+            &written(&given),
+        );
+
+        assert_eq!(read.unwrap(), given);
     }
 
     #[test]

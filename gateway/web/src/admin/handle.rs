@@ -69,6 +69,7 @@ impl Desk<'_> {
             (["retry"], &Method::POST) => self.retry().await,
             (["plan", user], &Method::GET) => ok(&self.engine.plan(&ResourceId::from(*user)).await?),
             (["targets", name, "test"], &Method::POST) => ok(&self.engine.test_target(name).await?),
+            (["targets", name, "catalogue"], &Method::GET) => ok(&self.engine.catalogue(name).await?),
             (["tokens"], &Method::POST) => self.create_token().await,
             (["tokens"], &Method::GET) => self.tokens().await,
             (["tokens", id], &Method::DELETE) => self.revoke_token(id).await,
@@ -158,7 +159,7 @@ impl Desk<'_> {
 /// What a path takes, as `Allow` says it.
 fn allowed(path: &[&str]) -> Option<&'static str> {
     match path {
-        ["status" | "links"] | ["plan", _] => Some("GET"),
+        ["status" | "links"] | ["plan", _] | ["targets", _, "catalogue"] => Some("GET"),
         ["retry"] | ["targets", _, "test"] => Some("POST"),
         ["tokens"] => Some("GET, POST"),
         ["tokens", _] => Some("DELETE"),

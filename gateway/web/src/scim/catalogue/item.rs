@@ -43,6 +43,13 @@ impl Item<'_> {
         }
     }
 
+    fn retired(&self) -> bool {
+        match self {
+            Item::Role(_) => false,
+            Item::Entitlement(entry) => entry.retired,
+        }
+    }
+
     /// Its attributes in the draft's form.
     pub fn attrs(&self, parents: &Parents<'_>) -> Object {
         let mut out = Object::new();
@@ -52,7 +59,7 @@ impl Item<'_> {
         say("value", self.id().into());
         say("display", self.display().into());
         say("displayName", self.display().into());
-        say("supported", true.into());
+        say("supported", (!self.retired()).into());
         say("limitedAssignmentsPermitted", false.into());
         match self {
             Item::Role(role) => {

@@ -193,6 +193,7 @@ pub(crate) mod tests {
             display: format!("The {}", entitlement.value),
             owner: Some("clinical-apps".to_owned()),
             sensitive: false,
+            retired: false,
             source: "config".to_owned(),
             ordered: false,
             scoped: !entitlement.scope.is_empty(),
