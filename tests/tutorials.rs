@@ -11,7 +11,8 @@ use std::path::Path;
 /// Goes through a page. `stands_for` are texts of the page and what they are in this test: addresses.
 fn follow(page: &Page, stands_for: &[(&str, String)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let here = |text: &str| stands_for.iter().fold(text.to_owned(), |text, (written, real)| text.replace(written, real));
+    let here =
+        |text: &str| stands_for.iter().fold(text.to_owned(), |text, (written, real)| text.replace(written, real));
     let mut shell = Shell::begin(folder.path());
     for block in &page.blocks {
         match block {
@@ -41,15 +42,15 @@ async fn the_first_directory() {
     let (url, port) = (directory.url(), harness::slapd::free_port());
 
     // when it is followed
-    let stands_for =
-        [("ldap://localhost:3890", url.clone()), ("127.0.0.1:8480", format!("127.0.0.1:{port}"))];
+    let stands_for = [("ldap://localhost:3890", url.clone()), ("127.0.0.1:8480", format!("127.0.0.1:{port}"))];
     let _folder = follow(&page, &stands_for);
 
     // then the entry is there, locked, and in no group
     let people = harness::slapd::search(&url, "ou=people,dc=hosp,dc=example", "(uid=testperson1)", &["*", "+"]).await;
     assert_eq!(people.len(), 1);
     assert!(people[0].attrs.contains_key("pwdAccountLockedTime"), "{:?}", people[0].attrs);
-    let groups = harness::slapd::search(&url, "ou=groups,dc=hosp,dc=example", "(member=uid=testperson1,*)", &["cn"]).await;
+    let groups =
+        harness::slapd::search(&url, "ou=groups,dc=hosp,dc=example", "(member=uid=testperson1,*)", &["cn"]).await;
     assert!(groups.is_empty());
     let nursing = harness::slapd::search(&url, "ou=groups,dc=hosp,dc=example", "(cn=nursing)", &["member"]).await;
     assert_eq!(nursing[0].attrs["member"], ["cn=nobody,ou=services,dc=hosp,dc=example"]);

@@ -16,8 +16,8 @@ pub(super) async fn itself(mut subject: Subject, address: Option<&str>) -> std::
     if let (Some(url), Some(place)) = (there, subject.config.pointer_mut("/http/url")) {
         *place = url;
     }
-    let settings: Settings =
-        serde_json::from_value(subject.config.clone()).map_err(|error| format!("the settings of the plugin: {error}"))?;
+    let settings: Settings = serde_json::from_value(subject.config.clone())
+        .map_err(|error| format!("the settings of the plugin: {error}"))?;
     let host = TestHost::with(subject.secrets.clone(), None);
     subject.network = match connector_plugin::network(&subject.config) {
         Some(http) => {
