@@ -33,6 +33,8 @@ MAX_FRAME = 4 << 20
 BACKLOG = 256
 #: Host calls in flight; more are refused.
 MAX_HOST_CALLS = 64
+#: Longest deadline in seconds.
+LONGEST = 86_400.0
 #: Longest time in seconds that running calls are given when the conversation ends.
 GRACE = 3.0
 
@@ -84,7 +86,8 @@ class _Call(Host):
             str(wire.get("opId", "")),
             self,
             attempt=int(wire.get("attempt", 1)),
-            seconds=int(wire.get("deadlineMs", 30_000)) / 1000,
+            # A host without a deadline says the largest number that it has.
+            seconds=min(int(wire.get("deadlineMs", 30_000)) / 1000, LONGEST),
             dry_run=wire.get("dryRun") is True,
             leaver=wire.get("leaver") is True,
             bulk=wire.get("bulk") is True,
@@ -106,7 +109,7 @@ class _Call(Host):
         writes = method not in ("GET", "HEAD", "OPTIONS")
         if writes and self.cx.dry_run:
             raise ConnError.unsupported("a dry run sends nothing that writes")
-        left = min(timeout, self.cx.time_left())
+        left = min(timeout, self.cx.time_left(), LONGEST)
         # The host's own word about a lost answer says more than ours: it gets the time to say it.
         asked = {"timeoutMs": max(1, round((left - min(0.1, left / 10)) * 1000)), "maxBody": max_body}
         wire = {"method": method, "url": url, "headers": headers, **asked}
@@ -153,6 +156,8 @@ class Session:
         self._out, self._lead, self._count = threading.Lock(), threading.Lock(), threading.Lock()
         self._threads = self._busy = 0
         self._most = max(1, kind.CONCURRENCY)
+        # A class that is no settings class is told at the start, not to the first host.
+        self._schema = json_schema(kind.SETTINGS)
         self._backlog: deque[tuple[_Call, str, dict[str, Any]]] = deque()
         self._running: dict[Any, _Call] = {}
         self._waiting: dict[int, _Waiter] = {}
@@ -172,7 +177,10 @@ class Session:
             time.sleep(0.01)
         calls, self._calls = self._calls, None
         if calls is not None:
-            calls.connector.close()
+            try:
+                calls.connector.close()
+            except Exception as error:  # noqa: BLE001: the end comes all the same
+                _tell(error)
 
     # Reading
 
@@ -225,8 +233,12 @@ class Session:
             except RpcError as error:
                 self._refuse(message.get("id"), error.code, str(error))
                 continue
-            except (Malformed, ValueError, TypeError, KeyError):
+            except (Malformed, ValueError, TypeError, OverflowError):
                 self._refuse(message.get("id"), -32602, "the parameters do not fit the method")
+                continue
+            except Exception as error:  # noqa: BLE001: the one who reads must not end by it
+                _tell(error)
+                self._refuse(message.get("id"), -32603, f"the plugin failed: {type(error).__name__}")
                 continue
             if job is not None:
                 return job
@@ -294,7 +306,7 @@ class Session:
             "name": self._kind.NAME,
             "version": self._kind.VERSION,
             "sdk": {"name": "chartgate-plugin-python", "version": sdk_version},
-            "configSchema": json_schema(self._kind.SETTINGS),
+            "configSchema": self._schema,
             "features": features(self._kind),
         }
 
@@ -428,7 +440,8 @@ class Session:
 
 def _failed(id: Any, error: ConnError) -> bytes:
     failure = {"code": -32000, "message": error.message, "data": error.wire()}
-    return _encode({"jsonrpc": "2.0", "id": id, "error": failure}).encode() + b"\n"
+    # A text that is no Unicode must not keep an error from being told.
+    return _encode({"jsonrpc": "2.0", "id": id, "error": failure}).encode("utf-8", "replace") + b"\n"
 
 
 def _tell(error: BaseException) -> None:
