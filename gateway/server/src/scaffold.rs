@@ -70,11 +70,13 @@ macro_rules! sdk {
 /// The SDK for Python, as it is.
 const SDK: Files = sdk![
     "__init__.py",
+    "asking.py",
     "calls.py",
     "connector.py",
     "errors.py",
     "guard.py",
     "host.py",
+    "outcomes.py",
     "py.typed",
     "records.py",
     "schema.py",

@@ -25,28 +25,23 @@ __version__ = "0.1.0"
 from .connector import Connector, NoSettings
 from .errors import Cancelled, Class, ConnError, Effect
 from .host import Ctx, Host, HttpResponse, Level, http_error
-from .records import (
-    AccountState,
+from .outcomes import (
     BatchCreate,
     BatchOp,
     BatchUpdate,
-    Change,
     Created,
-    Delta,
     Effective,
-    Entitlement,
-    EntitlementChange,
     Gone,
     Health,
     Page,
     PartFailure,
     Pending,
-    Record,
     Resync,
     SyncEvent,
     Updated,
     Upsert,
 )
+from .records import AccountState, Change, Delta, Entitlement, EntitlementChange, Record
 from .schema import AttrSchema, KindCaps, KindRole, KindSchema, TargetSchema, ValueType
 from .serving import serve
 from .settings import ConfigIssue, Limits, SecretRef

@@ -8,15 +8,8 @@ from .connector import Connector
 from .errors import ConnError
 from .guard import Guard
 from .host import Ctx
-from .records import (
-    BatchOp,
-    Change,
-    Created,
-    Updated,
-    batch_read,
-    entitlements_read,
-    state_read,
-)
+from .outcomes import BatchOp, Created, Updated, batch_read
+from .records import Change, entitlements_read, state_read
 from .values import Malformed, attrs_read, member, value_read
 
 _Method = Callable[["Calls", Ctx, dict[str, Any]], Any]

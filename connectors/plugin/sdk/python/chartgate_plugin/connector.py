@@ -8,19 +8,8 @@ from typing import Any, ClassVar
 
 from .errors import ConnError
 from .host import Ctx, Host
-from .records import (
-    AccountState,
-    BatchOp,
-    Change,
-    Created,
-    Effective,
-    Entitlement,
-    Health,
-    Page,
-    Record,
-    SyncEvent,
-    Updated,
-)
+from .outcomes import BatchOp, Created, Effective, Health, Page, SyncEvent, Updated
+from .records import AccountState, Change, Entitlement, Record
 from .schema import KindSchema, TargetSchema
 from .settings import ConfigIssue
 from .values import Attrs, Value

@@ -75,7 +75,7 @@ class ConnError(Exception):
         #: Its class.
         self.sort = sort
         #: Words for an operator.
-        self.message = message
+        self.message = str(message)
         #: The target's own code.
         self.native_code = None if native_code is None else str(native_code)
         #: The attribute, or the entitlement as ``type:value``, that was refused.
@@ -97,11 +97,11 @@ class ConnError(Exception):
         if self.native_code is not None:
             wire["nativeCode"] = self.native_code
         if self.attribute is not None:
-            wire["attribute"] = self.attribute
+            wire["attribute"] = str(self.attribute)
         if self.retry_after is not None:
             wire["retryAfterMs"] = max(0, round(self.retry_after * 1000))
         if self.existing is not None:
-            wire["existing"] = self.existing
+            wire["existing"] = str(self.existing)
         return wire
 
     @classmethod

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from .errors import ConnError
-from .records import AccountState, BatchCreate, BatchOp, Change, Entitlement
+from .outcomes import BatchCreate, BatchOp
+from .records import AccountState, Change, Entitlement
 from .schema import AttrSchema, KindRole, KindSchema, ValueType
 from .values import Attrs, Value
 

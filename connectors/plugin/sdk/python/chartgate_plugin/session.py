@@ -6,7 +6,6 @@ no hand-over between threads, and somebody always reads, also while every other 
 
 from __future__ import annotations
 
-import base64
 import itertools
 import json
 import math
@@ -18,12 +17,12 @@ from collections import deque
 from typing import Any, BinaryIO, Callable
 
 from . import __version__ as sdk_version
+from .asking import Call, Waiter
 from .calls import Calls
 from .connector import Connector, features
 from .errors import Cancelled, ConnError, Effect
-from .host import Ctx, Host, HttpResponse, Level
-from .settings import Refused, SecretRef, json_schema, parse
-from .values import Malformed, octets_read
+from .settings import Refused, json_schema, parse
+from .values import Malformed
 
 #: The contract that this SDK speaks, as major and minor version.
 SPI = (1, 0)
@@ -54,97 +53,6 @@ class RpcError(Exception):
         self.code = code
 
 
-class _Waiter:
-    """A thread that waits for the host's answer."""
-
-    __slots__ = ("_done", "outcome")
-
-    def __init__(self) -> None:
-        self._done = threading.Lock()
-        self._done.acquire()
-        self.outcome: Any = None
-
-    def finish(self, outcome: Any) -> None:
-        self.outcome = outcome
-        self._done.release()
-
-    def wait(self, seconds: float | None) -> bool:
-        return self._done.acquire(timeout=-1 if seconds is None else max(0.0, seconds))
-
-
-class _Call(Host):
-    """A request of the host that is being done, and the host as that request sees it."""
-
-    __slots__ = ("session", "id", "cx", "waiting")
-
-    def __init__(self, session: Session, id: Any, wire: dict[str, Any]) -> None:
-        self.session, self.id = session, id
-        self.waiting: set[int] = set()
-        self.cx = Ctx(
-            str(wire.get("opId", "")),
-            self,
-            attempt=int(wire.get("attempt", 1)),
-            seconds=int(wire.get("deadlineMs", 30_000)) / 1000,
-            dry_run=wire.get("dryRun") is True,
-            leaver=wire.get("leaver") is True,
-            bulk=wire.get("bulk") is True,
-        )
-
-    def _ask(self, method: str, params: dict[str, Any], wait: float, maybe: bool) -> Any:
-        self.cx.check()
-        if isinstance(self.id, int):
-            params["call"] = self.id
-        return self.session.ask(method, params, min(wait, self.cx.time_left()), self, maybe)
-
-    def secret(self, reference: SecretRef) -> str:
-        answer = self._ask("host.secret", {"reference": reference.wire()}, 30.0, False)
-        return str(answer["secret"])
-
-    def send(
-        self, method: str, url: str, headers: list[tuple[str, str]], body: bytes, timeout: float, max_body: int
-    ) -> HttpResponse:
-        writes = method not in ("GET", "HEAD", "OPTIONS")
-        if writes and self.cx.dry_run:
-            raise ConnError.unsupported("a dry run sends nothing that writes")
-        left = min(timeout, self.cx.time_left())
-        # The host's own word about a lost answer says more than ours: it gets the time to say it.
-        asked = {"timeoutMs": max(1, round((left - min(0.1, left / 10)) * 1000)), "maxBody": max_body}
-        wire = {"method": method, "url": url, "headers": headers, **asked}
-        if body:
-            wire["body"] = _body_wire(body)
-        answer = self._ask("host.http", wire, left, writes)
-        headers = [(str(name).lower(), str(value)) for name, value in answer.get("headers", [])]
-        return HttpResponse(int(answer["status"]), headers, _body_read(answer.get("body")))
-
-    def event(self, level: Level, message: str, **fields: str) -> None:
-        texts = {name: str(value) for name, value in fields.items()}
-        params: dict[str, Any] = {"level": Level(level).value, "message": message, "fields": texts}
-        if isinstance(self.id, int):
-            params["call"] = self.id
-        self.session.send({"jsonrpc": "2.0", "method": "host.event", "params": params})
-
-    def cancel(self) -> None:
-        """Nobody waits for it any more: what it waits for ends at once."""
-        self.cx.cancelled = True
-        for number in list(self.waiting):
-            self.session.settle(number, Cancelled())
-
-
-def _body_wire(body: bytes) -> Any:
-    try:
-        return body.decode()
-    except UnicodeDecodeError:
-        return {"bytes": base64.b64encode(body).decode("ascii")}
-
-
-def _body_read(wire: Any) -> bytes:
-    if wire is None:
-        return b""
-    if isinstance(wire, str):
-        return wire.encode()
-    return octets_read(wire.get("bytes") if isinstance(wire, dict) else None)
-
-
 class Session:
     """A conversation over a reader and a writer."""
 
@@ -153,9 +61,11 @@ class Session:
         self._out, self._lead, self._count = threading.Lock(), threading.Lock(), threading.Lock()
         self._threads = self._busy = 0
         self._most = max(1, kind.CONCURRENCY)
-        self._backlog: deque[tuple[_Call, str, dict[str, Any]]] = deque()
-        self._running: dict[Any, _Call] = {}
-        self._waiting: dict[int, _Waiter] = {}
+        # A class that is no settings class is told at the start, not to the first host.
+        self._schema = json_schema(kind.SETTINGS)
+        self._backlog: deque[tuple[Call, str, dict[str, Any]]] = deque()
+        self._running: dict[Any, Call] = {}
+        self._waiting: dict[int, Waiter] = {}
         self._numbers = itertools.count(1)
         self._greeted = self._ended = False
         self._calls: Calls | None = None
@@ -172,7 +82,10 @@ class Session:
             time.sleep(0.01)
         calls, self._calls = self._calls, None
         if calls is not None:
-            calls.connector.close()
+            try:
+                calls.connector.close()
+            except Exception as error:  # noqa: BLE001: the end comes all the same
+                _tell(error)
 
     # Reading
 
@@ -197,7 +110,7 @@ class Session:
                         self._busy -= 1
                         job = None
 
-    def _next(self) -> tuple[_Call, str, dict[str, Any]] | None:
+    def _next(self) -> tuple[Call, str, dict[str, Any]] | None:
         """The next request that needs a thread. `None`: the conversation is over."""
         while not self._ended:
             try:
@@ -225,14 +138,18 @@ class Session:
             except RpcError as error:
                 self._refuse(message.get("id"), error.code, str(error))
                 continue
-            except (Malformed, ValueError, TypeError, KeyError):
+            except (Malformed, ValueError, TypeError, OverflowError):
                 self._refuse(message.get("id"), -32602, "the parameters do not fit the method")
+                continue
+            except Exception as error:  # noqa: BLE001: the one who reads must not end by it
+                _tell(error)
+                self._refuse(message.get("id"), -32603, f"the plugin failed: {type(error).__name__}")
                 continue
             if job is not None:
                 return job
         return None
 
-    def _take(self, id: Any, method: str, params: Any) -> tuple[_Call, str, dict[str, Any]] | None:
+    def _take(self, id: Any, method: str, params: Any) -> tuple[Call, str, dict[str, Any]] | None:
         """Does what is quick at once; everything else is a job."""
         if params.__class__ is not dict:
             raise RpcError(-32602, "parameters are an object")
@@ -261,7 +178,7 @@ class Session:
             raise RpcError(-32601, "there is no such method")
         if id in self._running:
             raise RpcError(-32600, "a request of this id is being done")
-        call = _Call(self, id, params.get("cx") or {})
+        call = Call(self, id, params.get("cx") or {})
         with self._count:
             if self._busy >= self._most:
                 if len(self._backlog) >= BACKLOG:
@@ -294,7 +211,7 @@ class Session:
             "name": self._kind.NAME,
             "version": self._kind.VERSION,
             "sdk": {"name": "chartgate-plugin-python", "version": sdk_version},
-            "configSchema": json_schema(self._kind.SETTINGS),
+            "configSchema": self._schema,
             "features": features(self._kind),
         }
 
@@ -307,7 +224,7 @@ class Session:
 
     # Doing
 
-    def _do(self, call: _Call, method: str, params: dict[str, Any]) -> None:
+    def _do(self, call: Call, method: str, params: dict[str, Any]) -> None:
         try:
             answer: dict[str, Any] = {"jsonrpc": "2.0", "id": call.id, "result": self._perform(call, method, params)}
             line = _encode(answer).encode() + b"\n"
@@ -324,7 +241,7 @@ class Session:
         self._running.pop(call.id, None)
         self._put(line)
 
-    def _perform(self, call: _Call, method: str, params: dict[str, Any]) -> Any:
+    def _perform(self, call: Call, method: str, params: dict[str, Any]) -> Any:
         if call.cx.cancelled:
             raise Cancelled()
         if method != "open":
@@ -342,18 +259,18 @@ class Session:
         if issues:
             raise ConnError.config(f"{issues[0].pointer}: {issues[0].message}", attribute=issues[0].pointer)
         # The connector may keep its host: this one belongs to no call and has no deadline of its own.
-        lasting = _Call(self, None, {})
+        lasting = Call(self, None, {})
         lasting.cx.deadline = math.inf
         self._calls = Calls(self._kind(settings, lasting))
         return {}
 
     # The host's answers
 
-    def ask(self, method: str, params: dict[str, Any], wait: float, call: _Call, maybe: bool) -> Any:
+    def ask(self, method: str, params: dict[str, Any], wait: float, call: Call, maybe: bool) -> Any:
         """Asks the host and waits. `maybe`: the target may have changed if the answer does not come."""
         if len(self._waiting) >= MAX_HOST_CALLS:
             raise ConnError.transient("too many calls of the host at a time")
-        number, waiter = next(self._numbers), _Waiter()
+        number, waiter = next(self._numbers), Waiter()
         self._waiting[number] = waiter
         call.waiting.add(number)
         try:
@@ -428,7 +345,8 @@ class Session:
 
 def _failed(id: Any, error: ConnError) -> bytes:
     failure = {"code": -32000, "message": error.message, "data": error.wire()}
-    return _encode({"jsonrpc": "2.0", "id": id, "error": failure}).encode() + b"\n"
+    # A text that is no Unicode must not keep an error from being told.
+    return _encode({"jsonrpc": "2.0", "id": id, "error": failure}).encode("utf-8", "replace") + b"\n"
 
 
 def _tell(error: BaseException) -> None:

@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 import unittest
+import unittest.mock
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,9 @@ class Sample(Connector):
 
     def get_refused(self, cx: Ctx) -> Any:
         raise ConnError.forbidden("not this one", native_code=7)
+
+    def get_odd(self, cx: Ctx) -> Any:
+        raise ConnError.permanent("\ud800", attribute=7)  # type: ignore[arg-type]
 
     def get_broken(self, cx: Ctx) -> Any:
         raise KeyError("Testperson 12 Example")
@@ -146,6 +150,23 @@ class Conversation(unittest.TestCase):
             data = caught.exception.data
             self.assertEqual((caught.exception.code, data["class"], data["effect"]), (-32000, sort, effect))
             self.assertNotIn("Testperson", str(data))
+
+    def test_what_is_no_unicode_is_told_all_the_same_and_the_largest_deadline_is_none(self) -> None:
+        self.open()
+        with self.assertRaises(Refusal) as caught:
+            self.get("odd", cx={"deadlineMs": 2**64 - 1})
+        self.assertEqual((caught.exception.data["class"], caught.exception.data["attribute"]), ("Permanent", "7"))
+        self.assertEqual(self.get("secret", cx={"deadlineMs": 2**64 - 1})["attrs"]["length"], [15])
+        self.refused(-32602, "get", {"cx": {"deadlineMs": "soon"}, "kind": "account", "id": "none"})
+
+    def test_a_lint_that_fails_does_not_end_the_plugin(self) -> None:
+        def fails(settings: Any) -> Any:
+            raise RuntimeError("Testperson 12 Example")
+
+        self.open()
+        with unittest.mock.patch.object(Sample, "check_config", fails):
+            self.refused(-32603, "check_config", {"config": {}})
+        self.assertEqual(self.plugin.request("check_config", {"config": {}}), {"issues": []})
 
     def test_refusals_in_terms_of_json_rpc(self) -> None:
         self.open()

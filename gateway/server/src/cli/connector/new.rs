@@ -43,7 +43,8 @@ impl New {
     pub fn run(self) -> Outcome {
         let within = |error: std::io::Error| Failure(format!("{}: {}", self.within.display(), error.kind()));
         let folder = fs::canonicalize(&self.within).map_err(within)?.join(&self.name);
-        let shown = self.within.join(&self.name);
+        let here = self.within == Path::new(".");
+        let shown = if here { PathBuf::from(&self.name) } else { self.within.join(&self.name) };
         let mut words = Words { name: self.name.clone(), folder: text(&folder)?, ..Words::default() };
         let mut copied = None;
         match self.kind {
@@ -73,8 +74,8 @@ impl New {
 fn next(kind: Sort) -> String {
     let mut lines = String::new();
     let steps: &[&str] = match kind {
-        Sort::Rust => &["cargo test", "cargo build --release"],
-        Sort::Python => &["python3 -m unittest"],
+        Sort::Rust => &["cargo test"],
+        Sort::Python => &["python3 -m unittest", "chartgate connector test"],
         Sort::Rest | Sort::Soap | Sort::Sql => &["chartgate connector test"],
     };
     for step in steps {
