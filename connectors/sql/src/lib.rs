@@ -48,6 +48,7 @@ mod plan;
 mod pool;
 mod postgres;
 mod record;
+mod sandbox;
 mod secrets;
 mod session;
 mod sqlite;
@@ -57,6 +58,7 @@ mod transaction;
 mod value;
 
 pub use config::Config;
+pub use sandbox::Sandbox;
 
 use async_trait::async_trait;
 use config::{Database, Engine};
