@@ -104,7 +104,8 @@ fn of_errors(expected: &ExpectedError, found: &connector_spi::ConnError) -> Vec<
     differences
 }
 
-fn is_nothing(value: &Json) -> bool {
+/// Whether a value says nothing.
+pub(crate) fn is_nothing(value: &Json) -> bool {
     match value {
         Json::Null | Json::Bool(false) => true,
         Json::Array(items) => items.is_empty(),

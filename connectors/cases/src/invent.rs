@@ -1,10 +1,12 @@
 //! Taking persons out of a recording.
 
-use crate::{Case, Exchange, JsonText, QueryValue};
+use crate::{Case, Exchange, JsonText, Prefixes, QueryValue, xml};
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 
+/// What stands in place of a text that nobody asked for.
+const LEFT_OUT: &str = "left out";
 /// Shorter values are found in too many places to be taken out of texts.
 const SHORTEST: usize = 2;
 
@@ -20,6 +22,13 @@ pub fn without_persons(case: &Case, personal: &BTreeMap<String, Vec<String>>) ->
             }
         }
     }
+    without(case, pairs)
+}
+
+/// The case with the first text of each pair replaced by the second, wherever it stands.
+#[must_use]
+pub fn without(case: &Case, mut pairs: Vec<(String, String)>) -> Case {
+    pairs.retain(|(value, _)| !value.is_empty());
     // The longest first: one value may be a part of another.
     pairs.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
     let change = |text: &mut String| replace(text, &pairs);
@@ -29,6 +38,50 @@ pub fn without_persons(case: &Case, personal: &BTreeMap<String, Vec<String>>) ->
     through(&mut case.call, &change);
     through(&mut case.expect, &change);
     case
+}
+
+/// The case without the texts in replies that nobody knows: neither the call nor what came of it, no request, and not `known`
+/// (the target's file). They are what a target tells beside what it was asked for.
+#[must_use]
+pub fn without_strangers(case: &Case, known: &str, prefixes: &Prefixes) -> Case {
+    let asked = case.exchange.iter().map(|exchange| &exchange.request).collect::<Vec<_>>();
+    let told = serde_json::to_string(&(&case.call, &case.expect, asked)).unwrap_or_default();
+    let is_known = |text: &str| {
+        let plain = text.trim();
+        plain.is_empty()
+            || known.contains(plain)
+            || told.contains(plain)
+            || plain.parse::<f64>().is_ok_and(|n| n.abs() < 10_000.0)
+    };
+    let mut case = case.clone();
+    for reply in case.exchange.iter_mut().map(|exchange| &mut exchange.reply) {
+        if let Some(json) = &mut reply.json {
+            let mut value = json.value().clone();
+            blank(&mut value, &is_known);
+            *json = JsonText::of(value);
+        }
+        if let Some(text) = &mut reply.xml
+            && let Ok(mut document) = xml::parse(text, prefixes, Some(xml::ENVELOPES[1]))
+        {
+            document.texts_mut(&mut |text| {
+                if !is_known(text) {
+                    LEFT_OUT.clone_into(text);
+                }
+            });
+            *text = document.written(&xml::with_soap(prefixes, xml::ENVELOPES[1]), false) + "\n";
+        }
+    }
+    case
+}
+
+fn blank(value: &mut Json, is_known: &dyn Fn(&str) -> bool) {
+    match value {
+        Json::String(text) if !is_known(text) => LEFT_OUT.clone_into(text),
+        Json::Number(number) if !is_known(&number.to_string()) => *value = Json::from(0),
+        Json::Array(items) => items.iter_mut().for_each(|item| blank(item, is_known)),
+        Json::Object(members) => members.values_mut().for_each(|value| blank(value, is_known)),
+        Json::String(_) | Json::Number(_) | Json::Null | Json::Bool(_) => {}
+    }
 }
 
 /// What stands for a value: of the same sort, since a target's own rules (digits only) hold in the file too.
@@ -116,6 +169,33 @@ fn through<T: serde::Serialize + serde::de::DeserializeOwned>(of: &mut T, change
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn what_nobody_asked_for_is_left_out_of_replies() {
+        let case: Case = serde_json::from_value(json!({
+            "name": "read", "call": {"op": "get", "kind": "account", "id": "7"},
+            "exchange": [{
+                "request": {"path": "/p/7"},
+                "reply": {"json": "{\"id\": \"7\", \"active\": \"Y\", \"mother\": \"Realname\", \"phone\": 5551234}"},
+            }, {
+                "request": {"path": "/p/7"},
+                "reply": {"xml": "<p:a born='1970-01-01'><p:b>Realname</p:b><p:c>Y</p:c></p:a>"},
+            }],
+            "expect": {"result": {"id": "7"}},
+        }))
+        .unwrap();
+        let prefixes = [("p".to_owned(), "urn:p".to_owned())].into();
+
+        let clean = without_strangers(&case, "equals = \"Y\"", &prefixes);
+
+        let json = clean.exchange[0].reply.json.as_ref().unwrap().value();
+        assert_eq!(*json, json!({"id": "7", "active": "Y", "mother": "left out", "phone": 0}));
+        let xml = clean.exchange[1].reply.xml.as_ref().unwrap();
+        assert!(
+            xml.contains("born=\"left out\"") && xml.contains("<p:c>Y</p:c>") && !xml.contains("Realname"),
+            "{xml}"
+        );
+    }
 
     #[test]
     fn a_person_is_gone_everywhere_and_is_the_same_invention_everywhere() {

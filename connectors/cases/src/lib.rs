@@ -4,7 +4,7 @@
 //! which is a hospital's. So the cases stand in the file (`[[test]]`), are recorded once against the real thing, and run
 //! anywhere afterwards. The parts: `case` is what is written; `call` carries a call out; `replay` is the target that only
 //! says what was recorded; `record` listens in on a real one; `difference` compares, and `xml` does where a body is XML; `run`
-//! is one case from its settings to its [`Verdict`]; `invent` takes persons out of a recording.
+//! is one case from its settings to its [`Verdict`]; `invent` takes persons out of a recording, and `write` puts it into a file.
 //!
 //! Decisions:
 //!
@@ -33,6 +33,7 @@ mod record;
 mod replay;
 mod run;
 mod wire;
+mod write;
 mod xml;
 
 pub use call::{Answer, carry_out};
@@ -41,9 +42,10 @@ pub use case::{
     Suite,
 };
 pub use difference::{Difference, of_results};
-pub use invent::without_persons;
+pub use invent::{without, without_persons, without_strangers};
 pub use record::{Forward, Recorder, Recording};
 pub use replay::Replay;
-pub use run::{QuietHost, Sandbox, Stand, Verdict, run};
+pub use run::{QuietHost, Sandbox, Stand, Verdict, expected, filled, run};
 pub use wire::Heard;
+pub use write::{case_text, setup_text};
 pub use xml::Prefixes;

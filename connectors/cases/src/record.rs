@@ -188,10 +188,10 @@ impl Body {
         match xml::parse(&text, &Prefixes::new(), None) {
             // What is in an envelope finds one of the same version again; so does `soap` in it.
             Ok(document) => {
-                let mut known = prefixes.clone();
-                if let Some(namespace) = document.envelope() {
-                    known.entry("soap".to_owned()).or_insert_with(|| namespace.to_owned());
-                }
+                let known = match document.envelope() {
+                    Some(namespace) => xml::with_soap(prefixes, namespace),
+                    None => prefixes.clone(),
+                };
                 let mut written = document.essence().written(&known, false);
                 written.push('\n');
                 Self { xml: Some(written), ..Self::default() }

@@ -1,6 +1,6 @@
 //! One case, from its settings to its verdict.
 
-use crate::{Case, Prefixes, Replay, Setup, carry_out, difference, of_results};
+use crate::{Answer, Case, Expect, ExpectedError, Prefixes, Replay, Setup, carry_out, difference, of_results};
 use async_trait::async_trait;
 use connector_spi::{ConnError, ErasedType, Host, HttpRequest, HttpResponse, Level, Result, Secret, SecretRef};
 use serde::Serialize;
@@ -84,6 +84,59 @@ async fn judged(
     if outcomes.iter().filter(|given| **given).count() != 1 {
         return Err("expect says exactly one of result, nothing and error".to_owned());
     }
+    let came = came_of(case, setup, settings, kind, stand, prefixes).await?;
+    // The first thing that went otherwise explains what follows from it.
+    let mut problems = came.problems;
+    problems.extend(of_results(&case.expect, &came.answer).iter().map(|difference| format!("result {difference}")));
+    for (look, rows) in case.after.iter().zip(&came.rows) {
+        let value = |rows: &Rows| serde_json::to_value(rows).unwrap_or_default();
+        let found = difference::of_json(&value(&look.rows), &value(rows), difference::Strictness::Exact);
+        problems.extend(found.iter().map(|difference| format!("{}: row {difference}", look.query.trim())));
+    }
+    Ok(problems)
+}
+
+/// The case with what really comes of it: for a database, whose answers stand nowhere but in itself.
+///
+/// # Errors
+/// What is in the way of running it.
+pub async fn filled(
+    case: &Case,
+    setup: &Setup,
+    settings: &Json,
+    kind: &dyn ErasedType,
+    stand: &dyn Stand,
+    prefixes: &Prefixes,
+) -> std::result::Result<Case, String> {
+    let came = came_of(case, setup, settings, kind, stand, prefixes).await?;
+    if let Some(problem) = came.problems.into_iter().next() {
+        return Err(problem);
+    }
+    let mut case = Case { expect: expected(&came.answer), ..case.clone() };
+    for (look, rows) in case.after.iter_mut().zip(came.rows) {
+        look.rows = rows;
+    }
+    Ok(case)
+}
+
+type Rows = Vec<BTreeMap<String, Json>>;
+
+/// What came of a case.
+struct Came {
+    answer: Answer,
+    problems: Vec<String>,
+    /// Of each look into the tables.
+    rows: Vec<Rows>,
+}
+
+async fn came_of(
+    case: &Case,
+    setup: &Setup,
+    settings: &Json,
+    kind: &dyn ErasedType,
+    stand: &dyn Stand,
+    prefixes: &Prefixes,
+) -> std::result::Result<Came, String> {
     let mut settings = settings.clone();
     lay_over(&mut settings, &Json::Object(case.settings.clone()));
     let replay = Replay::start(&stand.doors(&settings), &case.exchange, &setup.standing, prefixes).await;
@@ -103,18 +156,48 @@ async fn judged(
     let opened = kind.open_json(settings, host).await;
     let connector = opened.map_err(|error| format!("the file does not open: {error}"))?;
     let answer = carry_out(connector.as_ref(), &cx, &case.call).await;
-    // The first thing that went otherwise explains what follows from it.
-    let mut problems = replay.problems();
-    problems.extend(of_results(&case.expect, &answer).iter().map(|difference| format!("result {difference}")));
+    let mut rows = Vec::new();
     if let Some(sandbox) = &sandbox {
         for look in &case.after {
-            let rows = sandbox.rows(&look.query).await?;
-            let value = |rows: &Vec<BTreeMap<String, Json>>| serde_json::to_value(rows).unwrap_or_default();
-            let found = difference::of_json(&value(&look.rows), &value(&rows), difference::Strictness::Exact);
-            problems.extend(found.iter().map(|difference| format!("{}: row {difference}", look.query.trim())));
+            rows.push(sandbox.rows(&look.query).await?);
         }
     }
-    Ok(problems)
+    Ok(Came { answer, problems: replay.problems(), rows })
+}
+
+/// What a call gave, as a case expects it: what is null, false or empty is left out, and words for an operator are.
+#[must_use]
+pub fn expected(answer: &Answer) -> Expect {
+    match answer {
+        Ok(Json::Null) => Expect { nothing: true, ..Expect::default() },
+        Ok(result) => {
+            let mut result = result.clone();
+            prune(&mut result);
+            Expect { result: Some(result), ..Expect::default() }
+        }
+        Err(error) => Expect {
+            error: Some(ExpectedError {
+                class: error.class,
+                effect: (error.effect != error.class.default_effect()).then_some(error.effect),
+                attribute: error.attribute.clone(),
+                code: error.native_code.clone(),
+                existing: error.existing.clone(),
+                retry_after_ms: error.retry_after_ms,
+            }),
+            ..Expect::default()
+        },
+    }
+}
+
+fn prune(value: &mut Json) {
+    match value {
+        Json::Object(members) => {
+            members.values_mut().for_each(prune);
+            members.retain(|name, value| name != "message" && !difference::is_nothing(value));
+        }
+        Json::Array(items) => items.iter_mut().for_each(prune),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+    }
 }
 
 /// Lays one value over another: tables member by member, everything else whole.

@@ -15,11 +15,20 @@ const DEPTH: usize = 64;
 /// Most differences that are told.
 const MOST: usize = 20;
 
-const ENVELOPES: [&str; 2] = ["http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"];
+/// Namespaces of envelopes: SOAP 1.1 and 1.2.
+pub(crate) const ENVELOPES: [&str; 2] =
+    ["http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"];
 const SECURITY: &str = "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd";
 
 /// Namespaces by prefix, as the file's `namespaces` say.
 pub type Prefixes = BTreeMap<String, String>;
+
+/// The prefixes with `soap` for this envelope, where it is free.
+pub(crate) fn with_soap(prefixes: &Prefixes, envelope: &str) -> Prefixes {
+    let mut known = prefixes.clone();
+    known.entry("soap".to_owned()).or_insert_with(|| envelope.to_owned());
+    known
+}
 
 type Name = (Option<String>, String);
 
@@ -226,6 +235,15 @@ impl Element {
             let _ = write!(out, "\n{:1$}", "", depth * 2);
         }
         let _ = write!(out, "</{name}>");
+    }
+
+    /// Every text and attribute, to be changed.
+    pub(crate) fn texts_mut(&mut self, change: &mut dyn FnMut(&mut String)) {
+        if !self.text.is_empty() {
+            change(&mut self.text);
+        }
+        self.attributes.values_mut().for_each(&mut *change);
+        self.children.iter_mut().for_each(|child| child.texts_mut(change));
     }
 }
 

@@ -15,6 +15,7 @@ mod late;
 mod lines;
 pub mod logging;
 pub mod secrets;
+pub mod target_file;
 pub mod wire;
 
 use connector_spi::ConnectorType;
