@@ -160,10 +160,13 @@ pub struct Circumstances {
     /// The change's own id.
     pub op_id: String,
     /// 1 on the first attempt.
+    #[serde(skip_serializing_if = "is_first")]
     pub attempt: u32,
     /// The call closes access.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub leaver: bool,
     /// Nothing may be written.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
 }
 
@@ -281,7 +284,7 @@ impl JsonText {
     #[must_use]
     pub fn of(value: Json) -> Self {
         let short = value.to_string();
-        let text = if short.len() > 120 { format!("{value:#}\n") } else { short };
+        let text = if short.len() > 100 { crate::write::json_text(&value) + "\n" } else { short };
         Self { text, value }
     }
 }
@@ -372,6 +375,9 @@ fn known_effect<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Eff
     }
 }
 
+fn is_first(attempt: &u32) -> bool {
+    *attempt == 1
+}
 fn get() -> String {
     "GET".to_owned()
 }

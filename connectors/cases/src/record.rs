@@ -228,7 +228,7 @@ mod tests {
 
         let written = toml::to_string(&exchange).unwrap();
         assert!(!written.contains("hunter2"), "{written}");
-        assert_eq!(exchange.request.xml.as_deref(), Some("<p:a>\n  <p:b>1</p:b>\n</p:a>\n"));
+        assert_eq!(exchange.request.xml.as_deref(), Some("<p:a><p:b>1</p:b></p:a>\n"));
         assert_eq!(exchange.request.headers.keys().collect::<Vec<_>>(), ["if-match"]);
         assert_eq!(exchange.request.query["a"], QueryValue::Many(vec!["1".into(), "2".into()]));
         assert!(exchange.reply.lost);

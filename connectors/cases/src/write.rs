@@ -45,7 +45,10 @@ pub fn case_text(case: &Case) -> String {
 /// What every case starts from, as it stands in a file.
 #[must_use]
 pub fn setup_text(setup: &Setup) -> String {
-    let mut out = String::from("[test_setup]\n");
+    let mut out = String::new();
+    if setup.sql.is_some() {
+        out.push_str("[test_setup]\n");
+    }
     if let Ok(Json::Object(members)) = serde_json::to_value(setup) {
         table(&members, "test_setup", &mut out);
     }
@@ -76,7 +79,10 @@ fn table(members: &Map<String, Json>, path: &str, out: &mut String) {
         let path = format!("{path}.{}", key(name));
         match value {
             Json::Object(members) => {
-                let _ = writeln!(out, "[{path}]");
+                // A head under which nothing would stand but other heads says nothing.
+                if members.iter().any(|(name, value)| !value.is_null() && stays_inside(name, value)) {
+                    let _ = writeln!(out, "[{path}]");
+                }
                 table(members, &path, out);
             }
             Json::Array(items) => {
@@ -161,6 +167,44 @@ fn basic(text: &str) -> String {
     out
 }
 
+/// JSON over several lines, in which what is short stays together.
+pub(crate) fn json_text(value: &Json) -> String {
+    let mut out = String::new();
+    json_lines(value, 0, 0, &mut out);
+    out
+}
+
+fn json_lines(value: &Json, depth: usize, used: usize, out: &mut String) {
+    let short = value.to_string();
+    let (open, close, members): (char, char, Vec<(String, &Json)>) = match value {
+        _ if depth * 2 + used + short.len() <= LINE => return out.push_str(&spaced(value)),
+        Json::Object(members) => {
+            let named = members.iter().map(|(name, value)| (format!("{}: ", Json::from(name.as_str())), value));
+            ('{', '}', named.collect())
+        }
+        Json::Array(items) => ('[', ']', items.iter().map(|item| (String::new(), item)).collect()),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => return out.push_str(&short),
+    };
+    out.push(open);
+    for (place, (name, value)) in members.iter().enumerate() {
+        let _ = write!(out, "{}\n{:2$}{name}", if place == 0 { "" } else { "," }, "", depth * 2 + 2);
+        json_lines(value, depth + 1, name.len(), out);
+    }
+    let _ = write!(out, "\n{:1$}{close}", "", depth * 2);
+}
+
+/// JSON on one line, with room to read.
+fn spaced(value: &Json) -> String {
+    match value {
+        Json::Object(members) if !members.is_empty() => {
+            let each = members.iter().map(|(name, value)| format!("{}: {}", Json::from(name.as_str()), spaced(value)));
+            format!("{{ {} }}", each.collect::<Vec<_>>().join(", "))
+        }
+        Json::Array(items) => format!("[{}]", items.iter().map(spaced).collect::<Vec<_>>().join(", ")),
+        Json::Object(_) | Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => value.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +231,14 @@ mod tests {
 
         let again: Suite = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         assert_eq!(serde_json::to_value(&again.test[0]).unwrap(), serde_json::to_value(&case).unwrap(), "{text}");
+    }
+
+    #[test]
+    fn json_is_the_same_over_several_lines_and_short_parts_stay_together() {
+        let value = json!({"a": ["x".repeat(60), "y".repeat(60)], "b": {"c": {}, "d": [1, null]}, "e": "\"\n"});
+        let text = json_text(&value);
+        assert_eq!(serde_json::from_str::<Json>(&text).unwrap(), value);
+        assert!(text.contains("\"b\": { \"c\": {}, \"d\": [1, null] },"), "{text}");
     }
 
     #[test]

@@ -14,6 +14,10 @@ use std::{collections::BTreeMap, fmt::Write as _};
 const DEPTH: usize = 64;
 /// Most differences that are told.
 const MOST: usize = 20;
+/// Longest line on which elements are kept together.
+const LINE: usize = 120;
+/// The namespace of `xml:lang`, whose prefix is declared by XML itself.
+const XML: &str = "http://www.w3.org/XML/1998/namespace";
 
 /// Namespaces of envelopes: SOAP 1.1 and 1.2.
 pub(crate) const ENVELOPES: [&str; 2] =
@@ -171,10 +175,11 @@ impl Element {
     pub(crate) fn written(&self, prefixes: &Prefixes, alone: bool) -> String {
         let mut names: BTreeMap<String, String> =
             prefixes.iter().map(|(prefix, namespace)| (namespace.clone(), prefix.clone())).collect();
+        names.insert(XML.to_owned(), "xml".to_owned());
         let mut declared = if alone { names.clone() } else { BTreeMap::new() };
         let mut used = Vec::new();
         self.namespaces(&mut used);
-        declared.retain(|namespace, _| used.contains(namespace));
+        declared.retain(|namespace, _| used.contains(namespace) && namespace != XML);
         for namespace in used {
             if !names.contains_key(&namespace) {
                 let prefix = if ENVELOPES.contains(&namespace.as_str()) && !prefixes.contains_key("soap") {
@@ -224,6 +229,12 @@ impl Element {
             return;
         }
         let _ = write!(out, ">{}", escape(&self.text));
+        // What is short stays on its line.
+        let indent = indent.filter(|depth| {
+            let mut line = String::new();
+            self.children.iter().for_each(|child| child.write(names, None, None, &mut line));
+            depth * 2 + line.len() + 2 * name.len() + 5 > LINE
+        });
         for child in &self.children {
             let inside = indent.map(|depth| depth + 1);
             if let Some(depth) = inside {

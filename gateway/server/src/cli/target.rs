@@ -1,6 +1,9 @@
 //! `chartgate target`.
 
+mod asked;
+mod record;
 mod test;
+mod trace;
 
 use super::paper::{columns, print, print_json};
 use super::{Failure, Outcome};
@@ -19,6 +22,11 @@ pub enum Target {
     Describe(Describe),
     /// The JSON Schema of a kind's settings, and of a target's file with its cases.
     Schema(Schema),
+    /// Carry one call out and show every request and every answer, secrets left out. Nothing is written unless it is told to.
+    Trace(trace::Trace),
+    /// Carry one call out against a live target and write it down as a case of the target's file, without secrets and with
+    /// invented values in place of personal ones.
+    Record(record::Record),
 }
 
 #[derive(Debug, Args)]
@@ -41,6 +49,8 @@ impl Target {
         match self {
             Target::Test(command) => command.run(kinds),
             Target::Describe(command) => command.run(kinds),
+            Target::Trace(command) => command.run(kinds),
+            Target::Record(command) => command.run(kinds),
             Target::Schema(command) => print_json(&schema(kinds, &command.kind)?),
         }
     }

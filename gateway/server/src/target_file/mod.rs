@@ -105,7 +105,8 @@ impl TargetFile {
 }
 
 /// The prefixes of the namespaces that settings declare.
-fn prefixes(settings: &Value) -> Prefixes {
+#[must_use]
+pub fn prefixes(settings: &Value) -> Prefixes {
     let declared = settings.get("namespaces").and_then(Value::as_object);
     let text = |(prefix, namespace): (&String, &Value)| Some((prefix.clone(), namespace.as_str()?.to_owned()));
     declared.into_iter().flatten().filter_map(text).collect()
@@ -211,8 +212,10 @@ impl Lint {
         for name in APART {
             tree.take(name);
         }
-        if let Some(extra) = extra.filter(|extra| matches!(extra.what, What::Table(_))) {
-            tree.overlay(extra);
+        // What the file says itself goes before: the rest is only what a deployment would add.
+        if let Some(mut under) = extra.filter(|extra| matches!(extra.what, What::Table(_))) {
+            under.overlay(tree);
+            tree = under;
         }
         let settings = tree.json();
         // Places are looked up where the settings were laid together from.

@@ -6,6 +6,7 @@ use connector_spi::{ConnError, Host, HttpRequest, HttpResponse, Level, Result, S
 use gateway_server::kinds::Kinds;
 use gateway_server::target_file::{self, live::Live, live::Sending};
 use serde_json::{Value, json};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ pub struct Scene {
     pub cases: Vec<Case>,
     host: Arc<Gateway>,
     kept: BTreeMap<String, String>,
+    made: Cell<u32>,
 }
 
 /// One table laid over another, member by member.
@@ -59,7 +61,16 @@ impl Scene {
         }
         laid_over(&mut settings, deployment);
         let host = Arc::new(Gateway(secret));
-        Self { profile, kinds, settings, setup: Setup::default(), cases: Vec::new(), host, kept: BTreeMap::new() }
+        Self {
+            profile,
+            kinds,
+            settings,
+            setup: Setup::default(),
+            cases: Vec::new(),
+            host,
+            kept: BTreeMap::new(),
+            made: Cell::new(0),
+        }
     }
 
     fn kind(&self) -> &'static str {
@@ -105,7 +116,12 @@ impl Scene {
     async fn recorded(&self, name: &str, call: Value, cx: Circumstances) -> Case {
         let host: Arc<dyn Host> = self.host.clone();
         let live = Live::open(self.kind(), &self.settings, &self.kinds, host, Sending::All).await.unwrap();
-        live.record(name, self.call(call), cx).await
+        let call = self.call(call);
+        // A change of its own has an id of its own: some targets know it again.
+        let op_id =
+            if matches!(call, Call::Create { .. }) { format!("create-{}", self.made.get() + 1) } else { cx.op_id };
+        self.made.set(self.made.get() + u32::from(matches!(call, Call::Create { .. })));
+        live.record(name, call, Circumstances { op_id, ..cx }).await
     }
 
     /// Runs a case of a database and takes what comes of it.
