@@ -46,10 +46,8 @@ pub fn case_text(case: &Case) -> String {
 #[must_use]
 pub fn setup_text(setup: &Setup) -> String {
     let mut out = String::new();
-    if setup.sql.is_some() {
-        out.push_str("[test_setup]\n");
-    }
     if let Ok(Json::Object(members)) = serde_json::to_value(setup) {
+        head("test_setup", &members, &mut out);
         table(&members, "test_setup", &mut out);
     }
     out
@@ -79,10 +77,7 @@ fn table(members: &Map<String, Json>, path: &str, out: &mut String) {
         let path = format!("{path}.{}", key(name));
         match value {
             Json::Object(members) => {
-                // A head under which nothing would stand but other heads says nothing.
-                if members.iter().any(|(name, value)| !value.is_null() && stays_inside(name, value)) {
-                    let _ = writeln!(out, "[{path}]");
-                }
+                head(&path, members, out);
                 table(members, &path, out);
             }
             Json::Array(items) => {
@@ -93,6 +88,13 @@ fn table(members: &Map<String, Json>, path: &str, out: &mut String) {
             }
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
         }
+    }
+}
+
+/// A table's head, unless nothing would stand under it but other heads.
+fn head(path: &str, members: &Map<String, Json>, out: &mut String) {
+    if members.iter().any(|(name, value)| !value.is_null() && stays_inside(name, value)) {
+        let _ = writeln!(out, "[{path}]");
     }
 }
 
@@ -231,6 +233,23 @@ mod tests {
 
         let again: Suite = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         assert_eq!(serde_json::to_value(&again.test[0]).unwrap(), serde_json::to_value(&case).unwrap(), "{text}");
+    }
+
+    #[test]
+    fn a_setup_is_read_as_it_was() {
+        let setups = [
+            json!({"settings": {"zone": "UTC"}}),
+            json!({"sql": "CREATE TABLE a (b);\n"}),
+            json!({"standing": [
+                {"request": {"path": "/Schemas"}, "reply": {"json": "[]"}},
+            ]}),
+        ];
+        for setup in setups {
+            let setup: Setup = serde_json::from_value(setup).unwrap();
+            let text = setup_text(&setup);
+            let again: Suite = toml::from_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+            assert_eq!(json!(again.test_setup), json!(setup), "{text}");
+        }
     }
 
     #[test]

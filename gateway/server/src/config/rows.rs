@@ -68,7 +68,7 @@ impl<'a> Rows<'a> {
             Some(value) => toml_of(value),
         };
         let ty = self.type_of(of);
-        let meaning = description(self.root, of).unwrap_or_default() + &self.bounds(of);
+        let meaning = description(self.root, of).unwrap_or_default() + &self.bounds(of) + &variables(of);
         self.rows.push(Row { name: name.clone(), ty, default, meaning });
         self.inside(of, &name, depth);
     }
@@ -160,6 +160,13 @@ impl<'a> Rows<'a> {
             (None, None) => String::new(),
         }
     }
+}
+
+/// What the expressions or statements of a setting may use, where its schema says so.
+fn variables(schema: &Value) -> String {
+    let Some(names) = schema.get("x-variables").and_then(Value::as_array) else { return String::new() };
+    let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+    if names.is_empty() { " Has no variables.".to_owned() } else { format!(" Variables: {}.", names.join(", ")) }
 }
 
 fn plural(ty: &str) -> String {
