@@ -1,6 +1,7 @@
 //! `chartgate target`.
 
 mod asked;
+mod import;
 mod record;
 mod test;
 mod trace;
@@ -27,6 +28,8 @@ pub enum Target {
     /// Carry one call out against a live target and write it down as a case of the target's file, without secrets and with
     /// invented values in place of personal ones.
     Record(record::Record),
+    /// Make a starting file from a target's WSDL or OpenAPI description.
+    Import(import::Import),
 }
 
 #[derive(Debug, Args)]
@@ -50,6 +53,7 @@ impl Target {
             Target::Test(command) => command.run(kinds),
             Target::Describe(command) => command.run(kinds),
             Target::Trace(command) => command.run(kinds),
+            Target::Import(command) => command.run(kinds),
             Target::Record(command) => command.run(kinds),
             Target::Schema(command) => print_json(&schema(kinds, &command.kind)?),
         }

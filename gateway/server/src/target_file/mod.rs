@@ -5,6 +5,7 @@
 //! differs between two hospitals that have the same system. Everything else is held to the same schema and the same checks
 //! that the gateway starts with.
 
+pub mod import;
 pub mod live;
 mod schema;
 mod stand;

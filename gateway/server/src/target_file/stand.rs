@@ -98,6 +98,9 @@ fn connection(http: &mut Map<String, Value>, address: &str) {
     http.insert("allow_plaintext".to_owned(), json!(true));
     http.insert("allow_networks".to_owned(), json!(["127.0.0.0/8"]));
     http.insert("connect_timeout".to_owned(), json!(5));
+    // Where a door stands behind the new address, it is the one whose patience ends first.
+    let patience = http.get("timeout").and_then(Value::as_u64).unwrap_or(30);
+    http.insert("timeout".to_owned(), json!((patience + 10).min(600)));
 }
 
 /// Cases of one kind.

@@ -55,7 +55,8 @@ impl Scene {
     /// The shipped file with what a deployment adds to it.
     pub fn new(profile: &'static str, secret: &'static str, deployment: Value) -> Self {
         let kinds = Kinds::built_in();
-        let mut settings: Value = toml::from_str(kinds.profile(profile).unwrap().text).unwrap();
+        let text = kinds.profile(profile).unwrap().text.split(HEAD).next().unwrap();
+        let mut settings: Value = toml::from_str(text).unwrap();
         for apart in target_file::APART {
             settings.as_object_mut().unwrap().remove(apart);
         }
