@@ -1,6 +1,7 @@
 //! OpenAPI 3.0 and 3.1, in JSON. References inside of the document are followed, others are not.
 
 use serde_json::{Map, Value};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// Deepest nesting of schemas.
@@ -66,7 +67,7 @@ pub(super) fn read(text: &str) -> Result<Description, String> {
     if !version.starts_with("3.") {
         return Err("is no OpenAPI 3: it has no openapi = 3.x".to_owned());
     }
-    let reader = Reader { root: &root };
+    let reader = Reader { root: &root, open: RefCell::default() };
     let mut operations = Vec::new();
     for (path, of) in members(root.get("paths")) {
         let of = reader.resolved(of);
@@ -108,6 +109,8 @@ fn said(name: &str, of: &Value) -> String {
 
 struct Reader<'d> {
     root: &'d Value,
+    /// References that are being followed: a schema inside itself is not read again.
+    open: RefCell<Vec<&'d str>>,
 }
 
 impl<'d> Reader<'d> {
@@ -156,11 +159,20 @@ impl<'d> Reader<'d> {
     }
 
     fn schema(&self, of: &'d Value, depth: usize) -> Schema {
-        let of = self.resolved(of);
-        let mut schema = Schema::default();
-        if depth > DEPTH {
-            return schema;
+        let reference = of.get("$ref").and_then(Value::as_str);
+        if depth > DEPTH || reference.is_some_and(|reference| self.open.borrow().contains(&reference)) {
+            return Schema::default();
         }
+        self.open.borrow_mut().extend(reference);
+        let schema = self.plain(self.resolved(of), depth);
+        if reference.is_some() {
+            self.open.borrow_mut().pop();
+        }
+        schema
+    }
+
+    fn plain(&self, of: &'d Value, depth: usize) -> Schema {
+        let mut schema = Schema::default();
         for part in of.get("allOf").and_then(Value::as_array).into_iter().flatten() {
             let part = self.schema(part, depth + 1);
             schema.members.extend(part.members);

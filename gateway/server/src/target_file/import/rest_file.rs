@@ -128,7 +128,9 @@ fn singular(name: &str) -> &str {
     }
 }
 
+/// The nearer ones first: of two with one name they have it.
 fn leaves<'d>(of: &'d Schema, at: &str, required: bool, read_only: bool, depth: usize, found: &mut Found<'d>) {
+    let mut nested = Vec::new();
     for (name, member) in &of.members {
         let pointer = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
         let required = required && of.required.contains(name);
@@ -150,8 +152,11 @@ fn leaves<'d>(of: &'d Schema, at: &str, required: bool, read_only: bool, depth: 
         } else if items.is_some() {
             found.lists.push(pointer);
         } else if depth < DEPTH {
-            leaves(member, &pointer, required, read_only, depth + 1, found);
+            nested.push((member, pointer, required, read_only));
         }
+    }
+    for (member, pointer, required, read_only) in nested {
+        leaves(member, &pointer, required, read_only, depth + 1, found);
     }
 }
 

@@ -95,7 +95,9 @@ fn kinds<'d>(description: &'d Description, writer: &Writer<'d>) -> Vec<Found<'d>
     found
 }
 
+/// The nearer ones first: of two with one name they have it.
 fn leaves<'d>(of: &'d Part, path: &mut Vec<&'d Part>, required: bool, writer: &Writer<'d>, found: &mut Found<'d>) {
+    let mut nested = Vec::new();
     for part in &of.parts {
         path.push(part);
         let required = required && !part.optional;
@@ -110,8 +112,13 @@ fn leaves<'d>(of: &'d Part, path: &mut Vec<&'d Part>, required: bool, writer: &W
         } else if part.repeated && !part.parts.is_empty() {
             found.lists.push(writer.place(path));
         } else if !part.parts.is_empty() && path.len() < DEPTH {
-            leaves(part, path, required, writer, found);
+            nested.push((part, required));
         }
+        path.pop();
+    }
+    for (part, required) in nested {
+        path.push(part);
+        leaves(part, path, required, writer, found);
         path.pop();
     }
 }

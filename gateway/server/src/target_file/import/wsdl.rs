@@ -1,6 +1,7 @@
 //! WSDL 1.1 with document/literal bindings, and as much of XML Schema as messages are made of.
 
 use super::markup::{self, Markup, Name};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 const WSDL: &str = "http://schemas.xmlsoap.org/wsdl/";
@@ -99,7 +100,10 @@ pub(super) fn read(text: &str) -> Result<Description, String> {
             let bound = binding.all(WSDL, "operation").find(|one| one.attribute("name") == Some(name));
             let action = bound.and_then(|one| one.all(soap, "operation").find_map(|one| one.attribute("soapAction")));
             let faults = operation.all(WSDL, "fault").filter_map(|fault| message(Some(fault))).collect();
-            let action = action.filter(|action| !action.is_empty()).map(str::to_owned);
+            let sendable = |action: &&str| {
+                !action.is_empty() && action.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\'))
+            };
+            let action = action.filter(sendable).map(str::to_owned);
             operations.push(Operation { name: name.to_owned(), action, input, output, faults });
         }
         let name = port.attribute("name").unwrap_or("service").to_owned();
@@ -115,11 +119,13 @@ pub(super) fn read(text: &str) -> Result<Description, String> {
 struct Schema<'m> {
     elements: BTreeMap<Name, (&'m Markup, &'m Markup)>,
     types: BTreeMap<Name, (&'m Markup, &'m Markup)>,
+    /// Types that are being read: one inside itself is not read again.
+    open: RefCell<Vec<Name>>,
 }
 
 impl<'m> Schema<'m> {
     fn of(root: &'m Markup) -> Self {
-        let mut schema = Self { elements: BTreeMap::new(), types: BTreeMap::new() };
+        let mut schema = Self { elements: BTreeMap::new(), types: BTreeMap::new(), open: RefCell::default() };
         for one in root.all(WSDL, "types").flat_map(|types| types.all(XSD, "schema")) {
             let namespace = one.attribute("targetNamespace").unwrap_or_default();
             for child in one.children.iter().filter(|child| child.name.0 == XSD) {
@@ -167,11 +173,16 @@ impl<'m> Schema<'m> {
             part.simple.clone_from(&of.1);
             return;
         }
+        if self.open.borrow().contains(of) {
+            return;
+        }
+        self.open.borrow_mut().push(of.clone());
         match self.types.get(of) {
             Some((schema, found)) if found.name.1 == "complexType" => self.complex(part, schema, found, depth + 1),
             Some((_, found)) => self.simple(part, found, depth + 1),
             None => "string".clone_into(&mut part.simple),
         }
+        self.open.borrow_mut().pop();
     }
 
     fn simple(&self, part: &mut Part, of: &Markup, depth: usize) {
