@@ -85,7 +85,7 @@ pub(super) fn lay_files_under(root: &mut Node, kinds: &Kinds, problems: &mut Vec
         if let Some(mut under) = under {
             // Its cases are for its author.
             let said = APART.iter().map(|name| under.take(name)).collect::<Vec<_>>();
-            let kind = target.member("kind").and_then(Node::text);
+            let kind = target.member("kind").and_then(Node::text).filter(|_| target.member("profile").is_none());
             if let Some(Some(said)) = said.first()
                 && let (Some(of), Some(kind)) = (said.text(), kind)
                 && of != kind

@@ -42,13 +42,19 @@ impl<'a> Rows<'a> {
         let schema = resolve(self.root, schema);
         let required: Vec<&str> =
             schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        // A form with one member is told by the form's own words, where the member has none.
+        let told = description(self.root, schema).filter(|_| properties(schema).count() == 1);
         for (name, of) in properties(schema) {
             if of.get("const").is_some() {
                 continue;
             }
             let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
             let needed = required.iter().any(|one| name.rsplit('.').next() == Some(one));
+            let at = self.rows.len();
             self.setting(of, name, needed, depth);
+            if let (Some(row), Some(told)) = (self.rows.get_mut(at).filter(|row| row.meaning.is_empty()), &told) {
+                row.meaning.clone_from(told);
+            }
         }
         let rest = schema.get("additionalProperties").filter(|rest| rest.is_object());
         if let Some(rest) = rest
