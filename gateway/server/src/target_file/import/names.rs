@@ -43,7 +43,7 @@ pub(super) fn attribute(name: &str) -> String {
     let mut made: String =
         out.chars().enumerate().map(|(at, c)| if at < lower { c.to_ascii_lowercase() } else { c }).collect();
     if !made.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        made.insert_str(0, "a");
+        made.insert(0, 'a');
     }
     made
 }
