@@ -69,6 +69,13 @@ fn prefixes(description: &Description) -> BTreeMap<&str, String> {
     found.into_iter().enumerate().map(|(place, namespace)| (namespace, name(place))).collect()
 }
 
+/// Whether an element of this name is the id of a record of this kind: `ID`, `UserID`, `user_id`.
+fn names_itself(kind: &str, element: &str) -> bool {
+    let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let element = plain(element);
+    ["id", "identifier"].iter().any(|end| element == *end || element == format!("{}{end}", plain(kind)))
+}
+
 fn begins(name: &str, words: &[&str]) -> bool {
     words.iter().any(|word| name.starts_with(word))
 }
@@ -84,7 +91,9 @@ fn kinds<'d>(description: &'d Description, writer: &Writer<'d>) -> Vec<Found<'d>
             if found.iter().any(|one| one.name == name) {
                 continue;
             }
-            let id = record.parts.iter().find(|part| part.is_leaf() && !part.repeated && is_id(&part.name.1));
+            // A record has ids of others in it: only one that is called like the record itself is its own.
+            let own = |part: &&Part| part.is_leaf() && !part.repeated && names_itself(&name, &part.name.1);
+            let id = record.parts.iter().find(own);
             let mut one =
                 Found { name, service: &service.name, get, record, id, leaves: Vec::new(), lists: Vec::new() };
             let mut path = Vec::new();
