@@ -7,7 +7,7 @@
 //! what an engine's code means; `parts` puts a change into the order that the contract asks for. `database` says what is asked of
 //! an engine; `postgres`, `mysql`, `sqlite` and `mssql` answer it, over the connections of `pool`. `transaction` runs statements
 //! with arguments and deadlines; `record`, `create`, `change`, `after` are what a transaction is made of; `connector`, `facet` and
-//! `sync` are the contract itself.
+//! `sync` are the contract itself. `sandbox` is no part of them: a database for one case of a target's file.
 //!
 //! Decisions:
 //!
