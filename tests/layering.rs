@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Package, folder and rank of every crate of ours.
-const RANKS: [(&str, &str, u8); 21] = [
+const RANKS: [(&str, &str, u8); 22] = [
     ("scim", "schemas", 0),
     ("connector-spi", "connectors/spi", 0),
     ("connector-expr", "connectors/expr", 0),
@@ -14,6 +14,7 @@ const RANKS: [(&str, &str, u8); 21] = [
     ("gateway-store", "gateway/store", 2),
     ("connector-layers", "connectors/layers", 2),
     ("connector-testkit", "connectors/testkit", 2),
+    ("connector-cases", "connectors/cases", 2),
     ("gateway-engine", "gateway/engine", 3),
     ("connector-http", "connectors/http", 3),
     ("connector-declared", "connectors/declared", 3),
@@ -35,7 +36,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("reqwest", &["connector-http", "chartgate", "chartgate-tests"]),
     ("sqlx", &["gateway-store", "connector-sql", "fixtures"]),
     ("tiberius", &["connector-sql"]),
-    ("quick-xml", &["connector-soap", "fixtures", "chartgate"]),
+    ("quick-xml", &["connector-soap", "connector-cases", "fixtures", "chartgate"]),
     ("ldap3", &["connector-ldap", "chartgate", "chartgate-tests"]),
     ("cel", &["connector-expr"]),
     ("minijinja", &["connector-expr"]),

@@ -16,12 +16,14 @@ mod expressions;
 mod new;
 pub mod progress;
 pub mod rules;
+mod variables;
 
 pub use change::{Act, Giving, Moves, Ordered, Sense, Step, What, Worked, order};
 pub use expressions::{Issues, holds, tells_time, text};
 pub use new::check_new;
 pub use progress::{Progress, Through};
 pub use rules::{ErrorRule, Note};
+pub use variables::Variables;
 
 use connector_spi::{AccountState, Value};
 use serde_json::{Value as Json, json};

@@ -22,6 +22,7 @@ pub use kind::{
 };
 pub use request::{Base, Body, Method, Pages, Pointer, Request};
 
+use connector_declared::Variables;
 use connector_http::HttpConfig;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -37,6 +38,7 @@ pub struct Config {
     /// How the target is reached.
     pub http: HttpConfig,
     /// A request that changes nothing and succeeds when the target is there and lets us in.
+    #[schemars(extend("x-variables" = VARIABLES.check))]
     pub check: Request,
     /// The header field for the target's idempotency key, such as `Idempotency-Key`. It is sent with every POST.
     #[serde(default)]
@@ -80,6 +82,25 @@ pub struct Errors {
     #[serde(default)]
     pub rules: Vec<ErrorRule>,
 }
+
+/// Which variables each place has.
+pub(crate) const VARIABLES: Variables = Variables {
+    check: &[],
+    get: &["id"],
+    find: &["key"],
+    list: &[],
+    create: &["op", "state", "attrs", "entitlements"],
+    update: &["id", "op", "version", "attrs"],
+    when: &["id", "attrs"],
+    state: &["id", "op", "version", "state"],
+    held: &["id"],
+    grant: &["id", "op", "version", "entitlement"],
+    replace: &["id", "op", "version", "entitlements"],
+    delete: &["id"],
+    effective: &["id"],
+    revoke_sessions: &["id", "op"],
+    set_password: &[],
+};
 
 fn one() -> String {
     "1".to_owned()

@@ -1,7 +1,7 @@
 //! A target's file, checked and compiled. Pure.
 
 use crate::{
-    config::{self, Config, Errors, Pages, Pointer},
+    config::{self, Config, Errors, Pages, Pointer, VARIABLES},
     template::Request,
 };
 use connector_declared::{Giving, Issues, Moves, Step};
@@ -108,9 +108,9 @@ fn kind_plan(
     pointer: &str,
     issues: &mut Issues,
 ) -> KindPlan {
-    let env = variables(kind, tables);
+    let env = |at: &str| variables(kind, tables, VARIABLES.at(at));
     let mut one = |request: Option<&config::Request>, at: &str| {
-        request.and_then(|request| Request::compile(request, &env, &format!("{pointer}/{at}"), issues))
+        request.and_then(|request| Request::compile(request, &env(at), &format!("{pointer}/{at}"), issues))
     };
     let get = one(kind.get.as_ref(), "get");
     let create = one(kind.create.as_ref().map(|create| &create.request), "create/request");
@@ -166,10 +166,10 @@ fn kind_plan(
         .into_iter()
         .map(|(index, config, request, clear)| Step {
             takes: config.for_attributes.clone(),
-            when: config
-                .when
-                .as_ref()
-                .and_then(|source| issues.expression(&format!("{pointer}/update/{index}/when"), source, &env)),
+            when: config.when.as_ref().and_then(|source| {
+                let at = format!("update/{index}/when");
+                issues.expression(&format!("{pointer}/{at}"), source, &env(&at))
+            }),
             request,
             clear,
         })
@@ -190,8 +190,8 @@ fn kind_plan(
     }
 }
 
-/// The variables that requests of a kind may use.
-fn variables(kind: &config::Kind, tables: &Env) -> Env {
+/// The variables that a request of a kind may use, where these are known.
+fn variables(kind: &config::Kind, tables: &Env, known: &[&str]) -> Env {
     let entitlement = Type::object([
         ("type", Type::Text),
         ("value", Type::Text),
@@ -211,16 +211,18 @@ fn variables(kind: &config::Kind, tables: &Env) -> Env {
         (name.clone(), if attribute.multi { Type::list(one) } else { one })
     });
     let attrs = Type::object(attrs);
-    tables
-        .clone()
-        .variable("id", Type::Text)
-        .variable("op", Type::Text)
-        .variable("state", Type::Text)
-        .variable("version", Type::Text)
-        .variable("key", attrs.clone())
-        .variable("attrs", attrs)
-        .variable("entitlement", entitlement.clone())
-        .variable("entitlements", Type::list(entitlement))
+    let all = [
+        ("id", Type::Text),
+        ("op", Type::Text),
+        ("state", Type::Text),
+        ("version", Type::Text),
+        ("key", attrs.clone()),
+        ("attrs", attrs),
+        ("entitlement", entitlement.clone()),
+        ("entitlements", Type::list(entitlement)),
+    ];
+    let here = all.into_iter().filter(|(name, _)| known.contains(name));
+    here.fold(tables.clone(), |env, (name, ty)| env.variable(name, ty))
 }
 
 /// What is wrong with a kind apart from its requests.

@@ -30,7 +30,7 @@ pub(crate) use request::{Named, PlaceStep, Test};
 pub use request::{Place, Request};
 pub use service::{PasswordStyle, Service, UsernameToken, Version};
 
-use connector_declared::ErrorRule;
+use connector_declared::{ErrorRule, Variables};
 use connector_http::HttpConfig;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -57,6 +57,7 @@ pub struct Config {
     #[serde(default)]
     pub end_date: EndDate,
     /// Requests that change nothing and succeed when the target is there and lets us in: one for each service.
+    #[schemars(extend("x-variables" = VARIABLES.check))]
     pub check: Vec<Request>,
     /// What the target's refusals mean.
     #[serde(default)]
@@ -113,6 +114,25 @@ pub struct Errors {
     #[serde(default)]
     pub rules: Vec<ErrorRule>,
 }
+
+/// Which variables each place has.
+pub(crate) const VARIABLES: Variables = Variables {
+    check: &["op"],
+    get: &["id", "op", "leaver"],
+    find: &["key", "page", "op"],
+    list: &["page", "op"],
+    create: &["op", "leaver", "state", "attrs", "cleared", "entitlements"],
+    update: &["id", "op", "leaver", "attrs", "cleared", "held"],
+    when: &["id", "op", "leaver", "attrs", "cleared"],
+    state: &["id", "op", "leaver", "state", "held"],
+    held: &["id", "op", "leaver"],
+    grant: &["id", "op", "leaver", "entitlement", "held"],
+    replace: &["id", "op", "leaver", "entitlements", "held"],
+    delete: &["id", "op", "leaver"],
+    effective: &["id", "op", "leaver"],
+    revoke_sessions: &["id", "op", "leaver"],
+    set_password: &["id", "op", "leaver", "password"],
+};
 
 fn one() -> String {
     "1".to_owned()

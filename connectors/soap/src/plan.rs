@@ -1,7 +1,7 @@
 //! A target's file, checked and compiled. Pure.
 
 use crate::{
-    config::{self, Config, Errors, Pages, Place},
+    config::{self, Config, Errors, Pages, Place, VARIABLES},
     days::Calendar,
     place::Names,
     record::Reader,
@@ -104,8 +104,7 @@ impl Plan {
             lint::kind(config, kind, &pointer, &mut issues);
             let kind_schema = schema.kinds.get(&Kind::from(name.as_str())).cloned();
             if let Some(kind_schema) = kind_schema {
-                let mut compiling =
-                    Compiling { names: &names, env: variables(kind, &env), pointer, issues: &mut issues };
+                let mut compiling = Compiling { names: &names, kind, surroundings: &env, pointer, issues: &mut issues };
                 kinds.insert(Kind::from(name.as_str()), compiling.kind(name, kind, kind_schema));
             }
         }
@@ -139,15 +138,22 @@ fn surroundings(config: &Config, zone: &TimeZone) -> Env {
 
 struct Compiling<'c> {
     names: &'c Names,
-    env: Env,
+    kind: &'c config::Kind,
+    surroundings: &'c Env,
     pointer: String,
     issues: &'c mut Issues,
 }
 
 impl Compiling<'_> {
+    /// What expressions at this place may use.
+    fn env(&self, at: &str) -> Env {
+        variables(self.kind, self.surroundings, VARIABLES.at(at))
+    }
+
     fn one(&mut self, request: Option<&config::Request>, at: &str) -> Option<Request> {
+        let env = self.env(at);
         request.and_then(|request| {
-            Request::compile(request, self.names, &self.env, &format!("{}/{at}", self.pointer), self.issues)
+            Request::compile(request, self.names, &env, &format!("{}/{at}", self.pointer), self.issues)
         })
     }
 
@@ -187,10 +193,11 @@ impl Compiling<'_> {
             let at = format!("update/{index}");
             let request = self.one(Some(&config.request), &format!("{at}/request"));
             let clear = self.one(config.clear.as_ref(), &format!("{at}/clear"));
+            let env = self.env(&format!("{at}/when"));
             let when = config
                 .when
                 .as_ref()
-                .and_then(|source| self.issues.expression(&format!("{}/{at}/when", self.pointer), source, &self.env));
+                .and_then(|source| self.issues.expression(&format!("{}/{at}/when", self.pointer), source, &env));
             moves.steps.extend(request.map(|request| Step {
                 takes: config.for_attributes.clone(),
                 when,
@@ -226,8 +233,8 @@ impl Compiling<'_> {
     }
 }
 
-/// The variables that requests of a kind may use.
-fn variables(kind: &config::Kind, surroundings: &Env) -> Env {
+/// The variables that a request of a kind may use, where these are known.
+fn variables(kind: &config::Kind, surroundings: &Env, known: &[&str]) -> Env {
     let entitlement = Type::object([
         ("type", Type::Text),
         ("value", Type::Text),
@@ -251,20 +258,22 @@ fn variables(kind: &config::Kind, surroundings: &Env) -> Env {
     });
     let attrs = Type::object(attrs);
     let page = Type::object([("cursor", Type::Text), ("offset", Type::Integer), ("size", Type::Integer)]);
-    let env = surroundings
-        .clone()
-        .variable("id", Type::Text)
-        .variable("op", Type::Text)
-        .variable("state", Type::Text)
-        .variable("leaver", Type::Boolean)
-        .variable("cleared", Type::object(kind.attributes.keys().map(|name| (name.clone(), Type::Boolean))))
-        .variable("key", attrs.clone())
-        .variable("held", attrs.clone())
-        .variable("attrs", attrs)
-        .variable("page", page)
-        .variable("entitlement", entitlement.clone())
-        .variable("entitlements", Type::list(entitlement));
-    if kind.set_password.is_some() { env.variable("password", Type::Text) } else { env }
+    let all = [
+        ("id", Type::Text),
+        ("op", Type::Text),
+        ("state", Type::Text),
+        ("leaver", Type::Boolean),
+        ("cleared", Type::object(kind.attributes.keys().map(|name| (name.clone(), Type::Boolean)))),
+        ("key", attrs.clone()),
+        ("held", attrs.clone()),
+        ("attrs", attrs),
+        ("page", page),
+        ("entitlement", entitlement.clone()),
+        ("entitlements", Type::list(entitlement)),
+        ("password", Type::Text),
+    ];
+    let here = all.into_iter().filter(|(name, _)| known.contains(name));
+    here.fold(surroundings.clone(), |env, (name, ty)| env.variable(name, ty))
 }
 
 /// A name as a step of a JSON pointer.

@@ -24,6 +24,9 @@ impl Stage {
         let ehr = EhrRest::start(Options { rate_limit: None, ..Options::default() }).unwrap();
         let text = PROFILES.iter().find(|(name, _)| *name == "oracle-health-like-spml").unwrap().1;
         let mut file: Json = toml::from_str(text).unwrap();
+        for apart in ["kind", "test", "test_setup"] {
+            file.as_object_mut().unwrap().remove(apart);
+        }
         laid_over(
             &mut file,
             json!({

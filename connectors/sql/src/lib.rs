@@ -7,7 +7,7 @@
 //! what an engine's code means; `parts` puts a change into the order that the contract asks for. `database` says what is asked of
 //! an engine; `postgres`, `mysql`, `sqlite` and `mssql` answer it, over the connections of `pool`. `transaction` runs statements
 //! with arguments and deadlines; `record`, `create`, `change`, `after` are what a transaction is made of; `connector`, `facet` and
-//! `sync` are the contract itself.
+//! `sync` are the contract itself. `sandbox` is no part of them: a database for one case of a target's file.
 //!
 //! Decisions:
 //!
@@ -48,6 +48,7 @@ mod plan;
 mod pool;
 mod postgres;
 mod record;
+mod sandbox;
 mod secrets;
 mod session;
 mod sqlite;
@@ -57,6 +58,7 @@ mod transaction;
 mod value;
 
 pub use config::Config;
+pub use sandbox::Sandbox;
 
 use async_trait::async_trait;
 use config::{Database, Engine};

@@ -137,7 +137,7 @@ fn row(row: &SqliteRow) -> Row {
     row.columns().iter().map(named).collect()
 }
 
-fn cell(row: &SqliteRow, at: usize) -> Cell {
+pub(crate) fn cell(row: &SqliteRow, at: usize) -> Cell {
     let Ok(raw) = row.try_get_raw(at) else { return Cell::Strange("unknown".to_owned()) };
     if raw.is_null() {
         return Cell::Null;

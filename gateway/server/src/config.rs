@@ -4,7 +4,7 @@
 //! Relative paths mean: relative to the folder that the file stands in (the program goes there before it opens anything).
 
 mod catalogue;
-mod files;
+pub(crate) mod files;
 mod json_place;
 mod load;
 mod meaning;
@@ -12,10 +12,11 @@ mod nearest;
 mod problem;
 mod reference;
 mod rows;
-mod shape;
-mod tree;
+pub(crate) mod shape;
+pub(crate) mod tree;
 
 pub use catalogue::{read as read_catalogue, written as written_catalogue};
+pub(crate) use load::pointer_of;
 pub use load::{Loaded, LoadedTarget, Reading, admin_socket, load, one_target, plain, read};
 pub use nearest::hint as nearest_hint;
 pub use problem::Problem;

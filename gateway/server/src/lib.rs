@@ -18,6 +18,7 @@ mod lines;
 pub mod logging;
 pub mod scaffold;
 pub mod secrets;
+pub mod target_file;
 pub mod wire;
 
 use connector_spi::ConnectorType;

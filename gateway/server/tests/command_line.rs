@@ -12,5 +12,8 @@ mod describe;
 mod program;
 #[path = "command_line/serve.rs"]
 mod serve;
+#[cfg(feature = "demo")]
+#[path = "command_line/target.rs"]
+mod target;
 #[path = "command_line/token.rs"]
 mod token;

@@ -1,6 +1,6 @@
 //! One kind of records: how it is read, made, changed, ended.
 
-use super::{Pages, Pointer, Request};
+use super::{Pages, Pointer, Request, VARIABLES};
 use connector_spi::{AccountState, KindRole, ValueType};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -26,6 +26,7 @@ pub struct Kind {
     pub record: RecordMap,
     /// Reads one record by `id`. It must find inactive ones too.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.get))]
     pub get: Option<Request>,
     /// Looks records up by natural key. It must find inactive ones too.
     #[serde(default)]
@@ -38,6 +39,7 @@ pub struct Kind {
     pub update: Vec<Step>,
     /// Deletes a record. Leave it out for a system of charts: signatures point at the account for ever.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.delete))]
     pub delete: Option<Request>,
     /// Lists all records.
     #[serde(default)]
@@ -53,6 +55,7 @@ pub struct Kind {
     pub effective: Option<Effective>,
     /// Ends the account's open sessions.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.revoke_sessions))]
     pub revoke_sessions: Option<Request>,
     /// Reads a record back after writing it, and reports what the target made of it.
     #[serde(default)]
@@ -179,6 +182,7 @@ pub struct Find {
     /// The attributes of the key.
     pub key: Vec<String>,
     /// The request; the values are `key.NAME`.
+    #[schemars(extend("x-variables" = VARIABLES.find))]
     pub request: Request,
     /// Where the list of records stands; without it the answer is one record, and 404 means none.
     #[serde(default)]
@@ -196,6 +200,7 @@ pub struct Find {
 #[serde(deny_unknown_fields)]
 pub struct Create {
     /// The request.
+    #[schemars(extend("x-variables" = VARIABLES.create))]
     pub request: Request,
     /// Where the new id stands in the answer; without it, the last segment of the `Location` header field.
     #[serde(default)]
@@ -217,11 +222,14 @@ pub struct Step {
     pub for_attributes: Vec<String>,
     /// A condition, as expression; where it does not hold, the step leaves its attributes to the next that takes them.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.when))]
     pub when: Option<String>,
     /// The request.
+    #[schemars(extend("x-variables" = VARIABLES.update))]
     pub request: Request,
     /// Another request when all its attributes are cleared.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.update))]
     pub clear: Option<Request>,
 }
 
@@ -230,6 +238,7 @@ pub struct Step {
 #[serde(deny_unknown_fields)]
 pub struct List {
     /// The request. It must list inactive records too.
+    #[schemars(extend("x-variables" = VARIABLES.list))]
     pub request: Request,
     /// Where the list of records stands in the answer.
     #[serde(default)]
@@ -251,15 +260,19 @@ pub struct List {
 pub struct States {
     /// Switches on.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.state))]
     pub enabled: Option<Request>,
     /// Switches off.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.state))]
     pub disabled: Option<Request>,
     /// Blocks.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.state))]
     pub blocked: Option<Request>,
     /// Ends by date.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.state))]
     pub expired: Option<Request>,
 }
 
@@ -275,12 +288,15 @@ pub struct Entitlement {
     pub read: Option<EntitlementRead>,
     /// Gives one.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.grant))]
     pub add: Option<Request>,
     /// Takes one.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.grant))]
     pub remove: Option<Request>,
     /// Writes the whole list (`entitlements`), for targets that cannot add and remove.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.replace))]
     pub replace: Option<Request>,
 }
 
@@ -290,6 +306,7 @@ pub struct Entitlement {
 pub struct EntitlementRead {
     /// A request of its own; without it, they stand in the record.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.held))]
     pub request: Option<Request>,
     /// How the answer to `request` is cut into pages.
     #[serde(default)]
@@ -326,6 +343,7 @@ pub struct EntitlementRead {
 #[serde(deny_unknown_fields)]
 pub struct Effective {
     /// The request.
+    #[schemars(extend("x-variables" = VARIABLES.effective))]
     pub request: Request,
     /// By reason: a condition that must hold for a login. Where one does not, its name is the reason given.
     pub needs: BTreeMap<String, Condition>,

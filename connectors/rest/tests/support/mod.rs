@@ -59,6 +59,9 @@ pub fn laid_over(base: &mut Json, over: Json) {
 /// The shipped profile for a simulator at `url`, with `more` on top.
 pub fn profile(url: &str, more: Json) -> Json {
     let mut all: Json = toml::from_str(PROFILES[0].1).unwrap();
+    for apart in ["kind", "test", "test_setup"] {
+        all.as_object_mut().unwrap().remove(apart);
+    }
     laid_over(
         &mut all,
         json!({"http": {

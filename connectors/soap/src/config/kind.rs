@@ -1,6 +1,6 @@
 //! One kind of records: how it is read, made, changed, ended.
 
-use super::{Place, Request};
+use super::{Place, Request, VARIABLES};
 use connector_spi::{AccountState, KindRole, ValueType};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -26,6 +26,7 @@ pub struct Kind {
     pub record: Option<RecordMap>,
     /// Reads one record by `id`. It must find inactive ones too.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.get))]
     pub get: Option<Request>,
     /// Looks records up by natural key. It must find inactive ones too.
     #[serde(default)]
@@ -38,6 +39,7 @@ pub struct Kind {
     pub update: Vec<Step>,
     /// Deletes a record. Leave it out for a system of charts: signatures point at the account for ever.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.delete))]
     pub delete: Option<Request>,
     /// Lists all records.
     #[serde(default)]
@@ -53,9 +55,11 @@ pub struct Kind {
     pub effective: Option<Effective>,
     /// Ends the account's open sessions.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.revoke_sessions))]
     pub revoke_sessions: Option<Request>,
     /// Sets a password: `password` is a further variable.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.set_password))]
     pub set_password: Option<Request>,
     /// Reads a record back after writing it, and reports what the target made of it.
     #[serde(default)]
@@ -165,6 +169,7 @@ pub struct Find {
     pub key: Vec<String>,
     /// The request; the values are `key.NAME`. Every element at its `record_at` is a record; a refusal of class `NotFound`
     /// means none.
+    #[schemars(extend("x-variables" = VARIABLES.find))]
     pub request: Request,
     /// How the answer is cut into pages.
     #[serde(default)]
@@ -179,6 +184,7 @@ pub struct Find {
 #[serde(deny_unknown_fields)]
 pub struct Create {
     /// The request.
+    #[schemars(extend("x-variables" = VARIABLES.create))]
     pub request: Request,
     /// Where the new id stands in the answer.
     pub id: Place,
@@ -203,11 +209,14 @@ pub struct Step {
     pub for_attributes: Vec<String>,
     /// A condition, as expression; where it does not hold, the step leaves its attributes to the next that takes them.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.when))]
     pub when: Option<String>,
     /// The request.
+    #[schemars(extend("x-variables" = VARIABLES.update))]
     pub request: Request,
     /// Another request when all its attributes are cleared.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.update))]
     pub clear: Option<Request>,
 }
 
@@ -216,6 +225,7 @@ pub struct Step {
 #[serde(deny_unknown_fields)]
 pub struct List {
     /// The request. It must list inactive records too.
+    #[schemars(extend("x-variables" = VARIABLES.list))]
     pub request: Request,
     /// Where a record's id stands in an item, when that is not the place of `record.id`.
     #[serde(default)]
@@ -266,15 +276,19 @@ impl Default for Pages {
 pub struct States {
     /// Switches on.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.state))]
     pub enabled: Vec<Request>,
     /// Switches off.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.state))]
     pub disabled: Vec<Request>,
     /// Blocks.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.state))]
     pub blocked: Vec<Request>,
     /// Ends by date.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.state))]
     pub expired: Vec<Request>,
 }
 
@@ -290,12 +304,15 @@ pub struct Entitlement {
     pub read: Option<EntitlementRead>,
     /// Gives one.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.grant))]
     pub add: Option<Request>,
     /// Takes one.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.grant))]
     pub remove: Option<Request>,
     /// Writes the whole list (`entitlements`), for targets that cannot add and remove.
     #[serde(default)]
+    #[schemars(extend("x-variables" = VARIABLES.replace))]
     pub replace: Option<Request>,
 }
 
@@ -334,6 +351,7 @@ pub struct EntitlementRead {
 #[serde(deny_unknown_fields)]
 pub struct Effective {
     /// The request.
+    #[schemars(extend("x-variables" = VARIABLES.effective))]
     pub request: Request,
     /// By reason: a condition that must hold for a login. Where one does not, its name is the reason given.
     pub needs: BTreeMap<String, Condition>,

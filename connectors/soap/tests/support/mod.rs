@@ -60,6 +60,9 @@ pub fn laid_over(base: &mut Json, over: Json) {
 pub fn profile(url: &str, more: Json) -> Json {
     let text = PROFILES.iter().find(|(name, _)| *name == "epic-like").unwrap().1;
     let mut all: Json = toml::from_str(text).unwrap();
+    for apart in ["kind", "test", "test_setup"] {
+        all.as_object_mut().unwrap().remove(apart);
+    }
     let password = json!({"env": "EHR"});
     laid_over(
         &mut all,

@@ -33,6 +33,7 @@ pub struct Kind {
     pub record: Sql,
     /// The rest of `record` that reads one by `:id`.
     #[serde(default)]
+    #[schemars(extend("x-variables" = ["id", "today", "now", "constants"]))]
     pub get: Option<Sql>,
     /// The rest of `record` that looks one up by a natural key.
     #[serde(default)]
@@ -48,13 +49,16 @@ pub struct Kind {
     pub create: Option<Create>,
     /// The first statement of every change: takes the row and raises its version.
     #[serde(default)]
+    #[schemars(extend("x-variables" = ["id", "version", "op", "state", "today", "now", "the attributes", "constants"]))]
     pub touch: Option<Sql>,
     /// Changes attributes. Each statement gets the attributes that do not change with the values that were read in the same
     /// transaction.
     #[serde(default)]
+    #[schemars(extend("x-variables" = ["id", "version", "op", "state", "today", "now", "the attributes", "constants"]))]
     pub update: Vec<Step>,
     /// Deletes a record. Leave it out for a system of charts: signatures point at the account for ever.
     #[serde(default)]
+    #[schemars(extend("x-variables" = ["id", "version", "op", "state", "today", "now", "the attributes", "constants"]))]
     pub delete: Vec<Step>,
     /// Brings accounts into a state.
     #[serde(default)]
@@ -67,6 +71,7 @@ pub struct Kind {
     pub effective: Option<Effective>,
     /// Ends the account's open sessions.
     #[serde(default)]
+    #[schemars(extend("x-variables" = ["id", "op", "today", "now", "the attributes", "constants"]))]
     pub revoke_sessions: Vec<Step>,
     /// What is done once a change is committed, in this order.
     #[serde(default)]
@@ -171,6 +176,7 @@ pub struct Find {
     /// The attributes of the key.
     pub key: Vec<String>,
     /// The rest of `record`; the key's values are parameters of their names.
+    #[schemars(extend("x-variables" = ["the attributes of the key", "today", "now", "constants"]))]
     pub sql: Sql,
 }
 
@@ -179,6 +185,7 @@ pub struct Find {
 #[serde(deny_unknown_fields)]
 pub struct List {
     /// The rest of `record`: `WHERE :after IS NULL OR id > :after ORDER BY id LIMIT :size`.
+    #[schemars(extend("x-variables" = ["after", "size", "today", "now", "constants"]))]
     pub sql: Sql,
     /// Most records on one page, 1 to 1000.
     #[serde(default = "hundred")]
@@ -191,6 +198,7 @@ pub struct List {
 #[serde(deny_unknown_fields)]
 pub struct Changes {
     /// The rest of `record`: `WHERE changed_at >= :since ORDER BY changed_at`. The statement must show a column `changed_at`.
+    #[schemars(extend("x-variables" = ["since", "today", "now", "constants"]))]
     pub sql: Sql,
     /// How the column holds its instant: `plain` or `local_time`.
     #[serde(default, rename = "as")]
@@ -206,9 +214,11 @@ pub struct Changes {
 #[serde(deny_unknown_fields)]
 pub struct Create {
     /// The statement that makes it.
+    #[schemars(extend("x-variables" = ["op", "state", "today", "now", "the attributes", "constants"]))]
     pub insert: Sql,
     /// What else belongs to making one.
     #[serde(default)]
+    #[schemars(extend("x-variables" = ["id", "version", "op", "state", "today", "now", "the attributes", "constants"]))]
     pub then: Vec<Step>,
     /// Whether the record comes into being switched on. Where not, `states.enabled` switches it on as the last step.
     #[serde(default = "yes")]
@@ -227,8 +237,10 @@ pub struct Name {
     /// An expression that makes it from `attrs` where the change does not bring one, such as
     /// `upper(ascii_fold(left(attrs.givenName, 1) + attrs.familyName))`.
     #[serde(default)]
+    #[schemars(extend("x-variables" = ["attrs"]))]
     pub from: Option<String>,
     /// Answers with a row when `:name` is taken, by whomever and however long ago: a name is never given twice.
+    #[schemars(extend("x-variables" = ["name", "today", "now", "constants"]))]
     pub taken: Sql,
     /// What happens then.
     pub on_collision: Collision,
@@ -277,15 +289,19 @@ pub enum Rows {
 pub struct States {
     /// Switch on.
     #[serde(default)]
+    #[schemars(extend("x-variables" = ["id", "version", "op", "state", "today", "now", "the attributes", "constants"]))]
     pub enabled: Vec<Step>,
     /// Switch off. What ends the open sessions by statement belongs here too: it is then one transaction with it.
     #[serde(default)]
+    #[schemars(extend("x-variables" = ["id", "version", "op", "state", "today", "now", "the attributes", "constants"]))]
     pub disabled: Vec<Step>,
     /// Block.
     #[serde(default)]
+    #[schemars(extend("x-variables" = ["id", "version", "op", "state", "today", "now", "the attributes", "constants"]))]
     pub blocked: Vec<Step>,
     /// End by date.
     #[serde(default)]
+    #[schemars(extend("x-variables" = ["id", "version", "op", "state", "today", "now", "the attributes", "constants"]))]
     pub expired: Vec<Step>,
 }
 
@@ -307,9 +323,11 @@ pub struct Entitlement {
     pub read: Option<EntitlementRead>,
     /// Gives one. It must succeed for one that is held.
     #[serde(default)]
+    #[schemars(extend("x-variables" = ["id", "version", "op", "state", "value", "scope_NAME", "place", "valid_from", "valid_to", "today", "now", "constants"]))]
     pub add: Vec<Step>,
     /// Takes one. It must succeed for one that is not held.
     #[serde(default)]
+    #[schemars(extend("x-variables" = ["id", "version", "op", "state", "value", "scope_NAME", "place", "valid_from", "valid_to", "today", "now", "constants"]))]
     pub remove: Vec<Step>,
 }
 
@@ -318,6 +336,7 @@ pub struct Entitlement {
 #[serde(deny_unknown_fields)]
 pub struct EntitlementRead {
     /// The statement, for the records from `:first` to `:last`, with the columns `id` and `value`. It leaves out what has ended.
+    #[schemars(extend("x-variables" = ["first", "last", "today", "now", "constants"]))]
     pub sql: Sql,
 }
 
@@ -326,6 +345,7 @@ pub struct EntitlementRead {
 #[serde(deny_unknown_fields)]
 pub struct Effective {
     /// The statement: no row means that the account is not there.
+    #[schemars(extend("x-variables" = ["id", "today", "now", "constants"]))]
     pub sql: Sql,
 }
 

@@ -62,6 +62,9 @@ pub fn laid_over(base: &mut Json, over: Json) {
 /// The shipped profile for this database, with `more` on top.
 pub fn profile(database: Json, more: Json) -> Json {
     let mut all: Json = toml::from_str(PROFILES[0].1).unwrap();
+    for apart in ["kind", "test", "test_setup"] {
+        all.as_object_mut().unwrap().remove(apart);
+    }
     laid_over(&mut all, json!({"zone": "America/New_York", "database": database}));
     laid_over(&mut all, more);
     all

@@ -1,29 +1,35 @@
 //! `chartgate target`.
 
-use super::admin::escape;
-use super::paper::{self, Tone, columns, print, print_json, text};
-use super::{Failure, Outcome, Running, proposals};
+mod asked;
+mod import;
+mod record;
+mod test;
+mod trace;
+
+use super::paper::{columns, print, print_json};
+use super::{Failure, Outcome};
 use crate::config::{nearest_hint, rows};
 use crate::kinds::Kinds;
+use crate::target_file;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 #[derive(Debug, Subcommand)]
 pub enum Target {
-    /// Ask a target whether it answers, what it consists of and what it cannot do.
-    Test(Test),
+    /// Ask a target whether it answers, what it consists of and what it cannot do; or check a target's file and run its
+    /// cases, without a gateway and without a network.
+    Test(test::Test),
     /// Every setting of a kind of connector; without a kind, the kinds and profiles that there are.
     Describe(Describe),
-    /// The JSON Schema of a kind's settings.
+    /// The JSON Schema of a kind's settings, and of a target's file with its cases.
     Schema(Schema),
-}
-
-#[derive(Debug, Args)]
-pub struct Test {
-    /// The target's name.
-    name: String,
-    #[command(flatten)]
-    gateway: Running,
+    /// Carry one call out and show every request and every answer, secrets left out. Nothing is written unless it is told to.
+    Trace(trace::Trace),
+    /// Carry one call out against a live target and write it down as a case of the target's file, without secrets and with
+    /// invented values in place of personal ones.
+    Record(record::Record),
+    /// Make a starting file from a target's WSDL or OpenAPI description.
+    Import(import::Import),
 }
 
 #[derive(Debug, Args)]
@@ -44,15 +50,18 @@ pub struct Schema {
 impl Target {
     pub fn run(self, kinds: &Kinds) -> Outcome {
         match self {
-            Target::Test(command) => command.run(),
+            Target::Test(command) => command.run(kinds),
             Target::Describe(command) => command.run(kinds),
+            Target::Trace(command) => command.run(kinds),
+            Target::Import(command) => command.run(kinds),
+            Target::Record(command) => command.run(kinds),
             Target::Schema(command) => print_json(&schema(kinds, &command.kind)?),
         }
     }
 }
 
 fn schema(kinds: &Kinds, name: &str) -> Result<Value, Failure> {
-    kinds.named(name).map(|kind| kind.config_schema()).ok_or_else(|| {
+    kinds.named(name).map(|kind| target_file::schema(kind.as_ref())).ok_or_else(|| {
         let hint = nearest_hint(name, kinds.names()).map(|hint| format!("\n  hint: {hint}")).unwrap_or_default();
         Failure(format!("there is no kind of connector {name:?}{hint}"))
     })
@@ -88,29 +97,8 @@ impl Describe {
     }
 }
 
-impl Test {
-    fn run(self) -> Outcome {
-        let test = self.gateway.post(&format!("/targets/{}/test", escape(&self.name)), &json!({}))?;
-        let ok = test.get("ok").and_then(Value::as_bool).unwrap_or(false);
-        if self.gateway.json {
-            print_json(&test)?;
-            return Ok(ok);
-        }
-        let field = |name: &str| test.get(name).unwrap_or(&Value::Null);
-        let verdict = if ok { paper::tone(Tone::Good, "answers") } else { paper::tone(Tone::Bad, "does not answer") };
-        print(&format!("{} ({}): {verdict}\n", text(field("name")), text(field("kind"))));
-        if let Some(error) = field("error").as_str() {
-            print(&format!("  error    {error}\n"));
-        }
-        for (name, value) in field("says").as_object().into_iter().flatten().filter(|(_, value)| !value.is_null()) {
-            print(&format!("  {name}  {}\n", text(value)));
-        }
-        for (name, title) in [("kinds", "kind"), ("consequences", "note")] {
-            for line in field(name).as_array().into_iter().flatten() {
-                print(&format!("  {title}  {}\n", text(line)));
-            }
-        }
-        print(&proposals::shown(&test));
-        Ok(ok)
-    }
+/// What carries a command out that calls a connector in this process.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let made = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    made.map_err(|error| Failure(format!("the system gives no runtime: {}", error.kind())))
 }

@@ -3,6 +3,7 @@
 use super::tree::{Node, What};
 use super::{Problem, nearest};
 use crate::kinds::Kinds;
+use crate::target_file::APART;
 use std::collections::BTreeSet;
 use std::fs;
 
@@ -27,7 +28,7 @@ fn parse(path: &str, problems: &mut Vec<Problem>) -> Option<Node> {
     sound.then_some(node)
 }
 
-pub(super) fn text(path: &str) -> Result<String, String> {
+pub(crate) fn text(path: &str) -> Result<String, String> {
     let cannot = |error: std::io::Error| format!("the file cannot be read: {}", error.kind());
     if fs::metadata(path).map_err(cannot)?.len() > MAX_FILE {
         return Err("the file is larger than 16 MiB".to_owned());
@@ -82,6 +83,17 @@ pub(super) fn lay_files_under(root: &mut Node, kinds: &Kinds, problems: &mut Vec
             }
         }
         if let Some(mut under) = under {
+            // Its cases are for its author.
+            let said = APART.iter().map(|name| under.take(name)).collect::<Vec<_>>();
+            let kind = target.member("kind").and_then(Node::text).filter(|_| target.member("profile").is_none());
+            if let Some(Some(said)) = said.first()
+                && let (Some(of), Some(kind)) = (said.text(), kind)
+                && of != kind
+            {
+                unread.insert(place);
+                let message = format!("the file is for the kind {of}, and the target is of kind {kind}");
+                problems.push(Problem::at(&said.value, pointer("settings"), message));
+            }
             if let Some(over) = target.take("settings") {
                 under.key = over.key.clone();
                 under.overlay(over);

@@ -284,7 +284,8 @@ fn take_out(json: &mut Value, pointer: &str) -> bool {
     }
 }
 
-fn pointer_of(path: &serde_path_to_error::Path) -> String {
+/// The path as a JSON pointer (RFC 6901).
+pub(crate) fn pointer_of(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
     path.iter()
         .filter_map(|segment| match segment {

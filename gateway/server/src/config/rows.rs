@@ -42,13 +42,19 @@ impl<'a> Rows<'a> {
         let schema = resolve(self.root, schema);
         let required: Vec<&str> =
             schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        // A form with one member is told by the form's own words, where the member has none.
+        let told = description(self.root, schema).filter(|_| properties(schema).count() == 1);
         for (name, of) in properties(schema) {
             if of.get("const").is_some() {
                 continue;
             }
             let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
             let needed = required.iter().any(|one| name.rsplit('.').next() == Some(one));
+            let at = self.rows.len();
             self.setting(of, name, needed, depth);
+            if let (Some(row), Some(told)) = (self.rows.get_mut(at).filter(|row| row.meaning.is_empty()), &told) {
+                row.meaning.clone_from(told);
+            }
         }
         let rest = schema.get("additionalProperties").filter(|rest| rest.is_object());
         if let Some(rest) = rest
@@ -68,7 +74,7 @@ impl<'a> Rows<'a> {
             Some(value) => toml_of(value),
         };
         let ty = self.type_of(of);
-        let meaning = description(self.root, of).unwrap_or_default() + &self.bounds(of);
+        let meaning = description(self.root, of).unwrap_or_default() + &self.bounds(of) + &variables(of);
         self.rows.push(Row { name: name.clone(), ty, default, meaning });
         self.inside(of, &name, depth);
     }
@@ -160,6 +166,13 @@ impl<'a> Rows<'a> {
             (None, None) => String::new(),
         }
     }
+}
+
+/// What the expressions or statements of a setting may use, where its schema says so.
+fn variables(schema: &Value) -> String {
+    let Some(names) = schema.get("x-variables").and_then(Value::as_array) else { return String::new() };
+    let names: Vec<&str> = names.iter().filter_map(Value::as_str).collect();
+    if names.is_empty() { " Has no variables.".to_owned() } else { format!(" Variables: {}.", names.join(", ")) }
 }
 
 fn plural(ty: &str) -> String {

@@ -1,0 +1,171 @@
+//! `chartgate target trace`: one call, request by request.
+
+use super::asked::{Asked, Found};
+use crate::cli::paper::{self, Tone, print, print_json};
+use crate::cli::{Failure, Outcome};
+use crate::kinds::Kinds;
+use crate::target_file::{self, live::Live, live::Remembering, live::Sending};
+use clap::Args;
+use connector_cases::{Answer, Case, Exchange, JsonText, QueryValue, Replay, expected};
+use serde_json::{Map, json};
+use std::sync::Arc;
+
+#[derive(Debug, Args)]
+pub struct Trace {
+    #[command(flatten)]
+    asked: Asked,
+    /// Really write. Without it the call ends at the first request that would change something, which is shown and not sent.
+    #[arg(long)]
+    send: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What was seen of a call.
+struct Seen {
+    /// What was asked and said, in order.
+    exchanges: Vec<Exchange>,
+    /// The last request was shown and not sent.
+    withheld: bool,
+    answer: Answer,
+}
+
+impl Trace {
+    pub fn run(self, kinds: &Kinds) -> Outcome {
+        let found = self.asked.find(kinds)?;
+        let host = Remembering::new(Arc::clone(&found.host));
+        let seen = super::runtime()?.block_on(self.seen(&found, kinds, &host))?;
+        // What is shown is what would be recorded, secrets taken out.
+        let case = host.redacted(&Case {
+            name: String::new(),
+            settings: Map::new(),
+            call: found.call.clone(),
+            cx: found.cx.clone(),
+            sql: None,
+            exchange: seen.exchanges,
+            expect: expected(&seen.answer),
+            after: Vec::new(),
+        });
+        let outcome = match &seen.answer {
+            _ if seen.withheld => None,
+            Ok(result) => Some(json!({ "result": result })),
+            Err(error) => Some(json!({ "error": error })),
+        };
+        if self.json {
+            print_json(&json!({ "exchanges": case.exchange, "withheld": seen.withheld, "outcome": outcome }))?;
+            return Ok(seen.withheld || seen.answer.is_ok());
+        }
+        let last = case.exchange.len();
+        for (place, exchange) in case.exchange.iter().enumerate() {
+            print(&shown(place + 1, exchange, seen.withheld && place + 1 == last));
+        }
+        match (&seen.answer, seen.withheld) {
+            (_, true) => {
+                print(&format!(
+                    "{}\n",
+                    paper::tone(Tone::Aside, "ends here: the last request would change the target (--send sends it)")
+                ));
+            }
+            (Ok(result), false) => print(&format!("{}\n{result:#}\n", paper::tone(Tone::Good, "result"))),
+            (Err(error), false) => print(&format!("{}\n", paper::tone(Tone::Bad, &format!("error {error}")))),
+        }
+        Ok(seen.withheld || seen.answer.is_ok())
+    }
+
+    async fn seen(&self, found: &Found, kinds: &Kinds, host: &Arc<Remembering>) -> Result<Seen, Failure> {
+        if !found.left_open.is_empty() {
+            return offline(found, kinds, host).await;
+        }
+        if found.kind == "ldap" || found.kind == "sql" {
+            return Err(Failure(format!(
+                "a target of kind {} is not called over HTTP: there is nothing to show",
+                found.kind
+            )));
+        }
+        let open = async |sending| {
+            let host: Arc<dyn connector_spi::Host> = host.clone();
+            Live::open(&found.kind, &found.settings, kinds, host, sending).await.map_err(Failure)
+        };
+        if self.send || !found.call.op().writes() {
+            let live = open(Sending::All).await?;
+            let (answer, recordings) = live.call(&found.call, &found.cx).await;
+            return Ok(Seen { exchanges: live.exchanges(&found.call, &recordings), withheld: false, answer });
+        }
+        // First as a dry run, in which a connector sends nothing that writes: what it asks then may be asked again. In a second,
+        // real run everything else is held back.
+        let mut dry = found.cx.clone();
+        dry.dry_run = true;
+        let live = open(Sending::All).await?;
+        let (answer, recordings) = live.call(&found.call, &dry).await;
+        let reads = live.exchanges(&found.call, &recordings);
+        if answer.is_err() {
+            return Ok(Seen { exchanges: reads, withheld: false, answer });
+        }
+        let live = open(Sending::Only(reads)).await?;
+        let (answer, recordings) = live.call(&found.call, &found.cx).await;
+        let withheld = recordings.last().is_some_and(|last| last.answer.is_none() && last.error.is_none());
+        Ok(Seen { exchanges: live.exchanges(&found.call, &recordings), withheld, answer })
+    }
+}
+
+/// A file without an address is traced on what its case recorded.
+async fn offline(found: &Found, kinds: &Kinds, host: &Arc<Remembering>) -> Result<Seen, Failure> {
+    let (Some(case), Some(_)) = (&found.case, target_file::stand(&found.kind)) else {
+        let open = found.left_open.iter().map(|pointer| pointer.trim_start_matches('/').replace('/', "."));
+        let open = open.collect::<Vec<_>>().join(", ");
+        return Err(Failure(format!(
+            "the file leaves {open} to the deployment\n  hint: name a target of a configuration, or one of the file's cases by --case"
+        )));
+    };
+    if found.kind == "sql" {
+        return Err(Failure("a database is not called over HTTP: there is nothing to show".to_owned()));
+    }
+    let doors = target_file::doors(&found.kind, &found.settings);
+    let prefixes = target_file::prefixes(&found.settings);
+    let replay = Replay::start(&doors, &case.exchange, &found.suite.test_setup.standing, &prefixes).await?;
+    let settings = target_file::live::at(&found.kind, &found.settings, replay.addresses());
+    let host: Arc<dyn connector_spi::Host> = host.clone();
+    let live = Live::open(&found.kind, &settings, kinds, host, Sending::All).await.map_err(Failure)?;
+    let (answer, recordings) = live.call(&found.call, &found.cx).await;
+    Ok(Seen { exchanges: live.exchanges(&found.call, &recordings), withheld: false, answer })
+}
+
+/// An exchange as it went over the wire, without what belongs to the connection.
+fn shown(number: usize, exchange: &Exchange, withheld: bool) -> String {
+    let Exchange { request, reply } = exchange;
+    let mut query = Vec::new();
+    for (name, value) in &request.query {
+        match value {
+            QueryValue::One(one) => query.push(format!("{name}={one}")),
+            QueryValue::Many(many) => query.extend(many.iter().map(|one| format!("{name}={one}"))),
+        }
+    }
+    let query = if query.is_empty() { String::new() } else { format!("  ({})", query.join(", ")) };
+    let door = request.door.as_ref().map(|door| format!(" at {door}")).unwrap_or_default();
+    let head = paper::tone(Tone::Good, &format!("{number}. {} {}{query}{door}", request.method, request.path));
+    let mut out = format!("{head}\n");
+    out.push_str(&message(&request.headers, &request.json, &request.xml, &request.text));
+    if reply.lost {
+        let word = if withheld { "not sent" } else { "no answer" };
+        out.push_str(&format!("{}\n\n", paper::tone(Tone::Bad, &format!("   {word}"))));
+        return out;
+    }
+    out.push_str(&format!("   {}\n", paper::tone(Tone::Aside, &format!("answer {}", reply.status))));
+    out.push_str(&message(&reply.headers, &reply.json, &reply.xml, &reply.text));
+    out.push('\n');
+    out
+}
+
+fn message(
+    headers: &std::collections::BTreeMap<String, String>,
+    json: &Option<JsonText>,
+    xml: &Option<String>,
+    text: &Option<String>,
+) -> String {
+    let fields = headers.iter().map(|(name, value)| format!("{name}: {value}"));
+    let json = json.as_ref().map(|json| format!("{:#}", json.value()));
+    let bodies = [json, xml.clone(), text.clone()].into_iter().flatten();
+    let lines = fields.chain(bodies.flat_map(|body| body.lines().map(str::to_owned).collect::<Vec<_>>()));
+    lines.map(|line| format!("     {line}\n")).collect()
+}
