@@ -13,3 +13,4 @@ mod groups;
 mod hostile;
 mod layering;
 mod outage;
+mod plugins;
