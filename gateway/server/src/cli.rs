@@ -5,7 +5,6 @@
 
 mod admin;
 mod check;
-#[cfg(feature = "demo")]
 mod connector;
 #[cfg(feature = "demo")]
 mod demo;
@@ -14,6 +13,7 @@ mod links;
 mod paper;
 mod place;
 mod plan;
+mod proposals;
 mod retry;
 mod serve;
 mod status;
@@ -55,8 +55,7 @@ enum Command {
     /// Targets and kinds of connectors.
     #[command(subcommand)]
     Target(target::Target),
-    /// For people who connect a target: the contract's checks.
-    #[cfg(feature = "demo")]
+    /// For people who connect a target: a beginning, and the contract's checks.
     #[command(subcommand)]
     Connector(connector::Connector),
     /// The reference of the configuration file, in Markdown.
@@ -111,7 +110,6 @@ pub fn run(kinds: &Kinds) -> ExitCode {
         Command::Plan(command) => command.run(),
         Command::Token(command) => command.run(kinds),
         Command::Target(command) => command.run(kinds),
-        #[cfg(feature = "demo")]
         Command::Connector(command) => command.run(kinds),
         Command::DescribeConfig(command) => command.run(),
     };

@@ -9,6 +9,7 @@
 mod between;
 mod file;
 mod junit;
+mod plugin;
 mod simulator;
 
 pub use file::{Case, Harness, case, scim};
@@ -54,6 +55,9 @@ pub async fn run(case: Case, kinds: &Kinds, only: &[String]) -> Result<Report, S
             subject.faults = Some(between.faults);
             subject.probe = between.probe;
         }
+    }
+    if kind == "plugin" {
+        subject = plugin::itself(subject, harness.address.as_deref()).await?;
     }
     let wanted = |name: &str| only.is_empty() || only.iter().any(|begin| name.starts_with(begin.as_str()));
     let report = run_only(&subject, wanted).await;

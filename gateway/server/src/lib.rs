@@ -16,6 +16,7 @@ pub mod kit;
 mod late;
 mod lines;
 pub mod logging;
+pub mod scaffold;
 pub mod secrets;
 pub mod wire;
 

@@ -2,7 +2,7 @@
 
 use super::admin::escape;
 use super::paper::{self, Tone, columns, print, print_json, text};
-use super::{Failure, Outcome, Running};
+use super::{Failure, Outcome, Running, proposals};
 use crate::config::{nearest_hint, rows};
 use crate::kinds::Kinds;
 use clap::{Args, Subcommand};
@@ -110,6 +110,7 @@ impl Test {
                 print(&format!("  {title}  {}\n", text(line)));
             }
         }
+        print(&proposals::shown(&test));
         Ok(ok)
     }
 }

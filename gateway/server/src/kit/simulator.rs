@@ -4,6 +4,7 @@ use fixtures::directory::{self, Directory};
 use fixtures::ehr_rest::{self, EhrRest};
 use fixtures::ehr_soap::{self, EhrSoap};
 use fixtures::ehr_sql::EhrSql;
+use fixtures::pager::{self, Pager};
 use fixtures::scim_server::{self, ScimServer};
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -32,6 +33,10 @@ pub(super) async fn start(name: &str) -> Result<Simulator, String> {
         format!("the simulator cannot be started: {error}")
     }
     match name {
+        "pager" => {
+            let pager = Pager::start(pager::Options::default()).map_err(cannot)?;
+            Ok(Simulator::new(pager.base_url(), pager))
+        }
         "ehr-rest" => {
             let ehr = EhrRest::start(ehr_rest::Options { rate_limit: None, ..Default::default() }).map_err(cannot)?;
             Ok(Simulator::new(ehr.base_url(), ehr))

@@ -5,7 +5,7 @@ A plugin is a process that speaks the gateway's protocol over standard input and
 
     class Pager(Connector):
         NAME = "pager"
-        Settings = Settings            # a dataclass: see chartgate_plugin.settings
+        SETTINGS = Settings            # a dataclass: see chartgate_plugin.settings
         KINDS = {"subscriber": ...}    # what there is, and what can be done with it
 
         def check(self, cx): ...

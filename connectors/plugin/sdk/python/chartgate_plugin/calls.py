@@ -82,7 +82,7 @@ class Calls:
         kind, cursor, size = self._kind("list", params), params.get("cursor"), member(params, "size", int)
         if not (cursor is None or isinstance(cursor, str)) or size < 1:
             raise Malformed("cursor is a text or null, size at least 1")
-        return self.connector.list(cx, kind, cursor, size).wire()
+        return self.connector.list_page(cx, kind, cursor, size).wire()
 
     def _latest(self, cx: Ctx, params: dict[str, Any]) -> Any:
         return self.connector.latest(cx, self._kind("latest", params))

@@ -25,9 +25,6 @@ from .schema import KindSchema, TargetSchema
 from .settings import ConfigIssue
 from .values import Attrs, Value
 
-_Records = list[Record]
-_Texts = list[str]
-
 
 @dataclass
 class NoSettings:
@@ -41,7 +38,7 @@ class Connector:
     several threads at a time. Raise :class:`ConnError` by its class; any other exception is told as ``Unknown``, and the gateway
     then takes it that the change may have happened.
 
-    What a subclass does not override is not announced: a plugin without :meth:`list` cannot list.
+    What a subclass does not override is not announced: a plugin without :meth:`list_page` cannot list.
     """
 
     #: Its name, for logs.
@@ -49,7 +46,7 @@ class Connector:
     #: Its version, for logs.
     VERSION: ClassVar[str] = "0"
     #: The dataclass of its settings.
-    Settings: ClassVar[type] = NoSettings
+    SETTINGS: ClassVar[type] = NoSettings
     #: Its kinds by name. Calls are held against them before they reach the methods below: an unknown kind or a capability that
     #: is not declared is ``Unsupported``, a value that does not fit is ``Invalid`` by name.
     KINDS: ClassVar[Mapping[str, KindSchema]] = {}
@@ -86,7 +83,7 @@ class Connector:
         """Reads one record by id, inactive ones too; ``None`` where there is none."""
         raise NotImplementedError
 
-    def find(self, cx: Ctx, kind: str, key: dict[str, Value]) -> _Records:
+    def find(self, cx: Ctx, kind: str, key: dict[str, Value]) -> list[Record]:
         """Reads all records with this natural key, inactive ones too: else a leaver's account would be made a second time."""
         raise NotImplementedError
 
@@ -104,7 +101,7 @@ class Connector:
         """Removes a record. Deleting a missing record succeeds."""
         raise ConnError.unsupported("this plugin cannot delete")
 
-    def list(self, cx: Ctx, kind: str, cursor: str | None, size: int) -> Page:
+    def list_page(self, cx: Ctx, kind: str, cursor: str | None, size: int) -> Page:
         """The page at ``cursor``, of at most ``size`` records. Facet ``list``."""
         raise ConnError.unsupported("this plugin cannot list")
 
@@ -124,7 +121,7 @@ class Connector:
         """Sets the account's password. Never keep it. Facet ``passwords``."""
         raise ConnError.unsupported("this plugin sets no passwords")
 
-    def discover(self, cx: Ctx) -> dict[str, _Texts]:
+    def discover(self, cx: Ctx) -> dict[str, list[str]]:
         """Suggestions by setting, best first. Facet ``discover``."""
         raise ConnError.unsupported("this plugin suggests nothing")
 
@@ -139,7 +136,7 @@ class Connector:
 
 #: Facets in the order of the protocol, each with the methods that make it.
 FACETS: dict[str, tuple[str, ...]] = {
-    "list": ("list",),
+    "list": ("list_page",),
     "sync": ("latest", "changes"),
     "batch": ("apply",),
     "passwords": ("set_password",),

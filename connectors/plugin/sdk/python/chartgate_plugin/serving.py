@@ -13,6 +13,8 @@ from typing import NoReturn
 from .connector import Connector
 from .session import Session
 
+#: Stack of each thread in octets. The usual eight mebibytes would count against the memory that the gateway allows.
+STACK = 2 << 20
 #: Conversations at a time over a socket.
 MOST_HOSTS = 16
 
@@ -27,6 +29,7 @@ def serve(connector: type[Connector], arguments: list[str] | None = None) -> NoR
     parser.add_argument("--socket", metavar="PATH", help="listen on a Unix socket instead of standard input")
     parser.add_argument("--mode", type=lambda text: int(text, 8), default=0o660, help="access rights of the socket")
     asked = parser.parse_args(arguments)
+    threading.stack_size(STACK)
     if asked.socket is None:
         _stdio(connector)
     else:
@@ -75,7 +78,7 @@ def _listen(connector: type[Connector], path: str, mode: int) -> None:
 
     def converse(host: socket.socket) -> None:
         try:
-            with host, host.makefile("rb", buffering=1 << 16) as reader:
+            with host, host.makefile("rb") as reader:
                 Session(connector, reader, host.sendall).run()
                 try:
                     host.shutdown(socket.SHUT_RDWR)

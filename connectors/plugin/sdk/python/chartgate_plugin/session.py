@@ -152,6 +152,7 @@ class Session:
         self._kind, self._reader, self._write = kind, reader, write
         self._out, self._lead, self._count = threading.Lock(), threading.Lock(), threading.Lock()
         self._threads = self._busy = 0
+        self._most = max(1, kind.CONCURRENCY)
         self._backlog: deque[tuple[_Call, str, dict[str, Any]]] = deque()
         self._running: dict[Any, _Call] = {}
         self._waiting: dict[int, _Waiter] = {}
@@ -162,6 +163,8 @@ class Session:
 
     def run(self) -> None:
         """Serves until the host is gone or says `shutdown`."""
+        # One to read and one to work: what follows may fail to get more.
+        self._add_thread()
         self._add_thread()
         self.finished.wait()
         end = time.monotonic() + GRACE
@@ -174,8 +177,8 @@ class Session:
     # Reading
 
     def _add_thread(self) -> None:
+        threading.Thread(target=self._work, name=f"call-{self._threads + 1}", daemon=True).start()
         self._threads += 1
-        threading.Thread(target=self._work, name=f"call-{self._threads}", daemon=True).start()
 
     def _work(self) -> None:
         """Reads until a request comes, hands the reading on, does the request and those that wait; again."""
@@ -238,16 +241,20 @@ class Session:
                 call.cancel()
             return None
         if method == "initialize":
-            return self._answer(id, self._greet(params))
+            self._answer(id, self._greet(params))
+            return None
         if not self._greeted:
             raise RpcError(-32002, "initialize comes first")
         if method == "ping":
-            return self._answer(id, {})
+            self._answer(id, {})
+            return None
         if method == "check_config":
-            return self._answer(id, {"issues": self._lint(params.get("config"))})
+            self._answer(id, {"issues": self._lint(params.get("config"))})
+            return None
         if method == "shutdown":
             self._ended = True
-            return self._answer(id, {})
+            self._answer(id, {})
+            return None
         if method != "open" and self._calls is None:
             raise RpcError(-32002, "open comes first")
         if method != "open" and method not in Calls.METHODS:
@@ -256,16 +263,23 @@ class Session:
             raise RpcError(-32600, "a request of this id is being done")
         call = _Call(self, id, params.get("cx") or {})
         with self._count:
-            if self._busy >= self._kind.CONCURRENCY:
+            if self._busy >= self._most:
                 if len(self._backlog) >= BACKLOG:
-                    return self._put(_failed(id, ConnError.transient("too many calls at a time")))
+                    self._put(_failed(id, ConnError.transient("too many calls at a time")))
+                    return None
                 self._running[id] = call
                 self._backlog.append((call, method, params))
                 return None
             self._running[id] = call
+            if self._busy + 1 == self._threads:
+                try:
+                    self._add_thread()
+                except RuntimeError:
+                    # The process may have no more threads: those that it has go on.
+                    self._most = self._busy
+                    self._backlog.append((call, method, params))
+                    return None
             self._busy += 1
-            if self._busy == self._threads:
-                self._add_thread()
         return call, method, params
 
     def _greet(self, params: dict[str, Any]) -> dict[str, Any]:
@@ -280,13 +294,13 @@ class Session:
             "name": self._kind.NAME,
             "version": self._kind.VERSION,
             "sdk": {"name": "chartgate-plugin-python", "version": sdk_version},
-            "configSchema": json_schema(self._kind.Settings),
+            "configSchema": json_schema(self._kind.SETTINGS),
             "features": features(self._kind),
         }
 
     def _lint(self, config: Any) -> list[dict[str, Any]]:
         try:
-            issues = self._kind.check_config(parse(self._kind.Settings, config))
+            issues = self._kind.check_config(parse(self._kind.SETTINGS, config))
         except Refused as refused:
             issues = refused.issues
         return [issue.wire() for issue in issues]
@@ -321,7 +335,7 @@ class Session:
         if self._calls is not None:
             raise RpcError(-32600, "open comes once")
         try:
-            settings = parse(self._kind.Settings, params.get("config"))
+            settings = parse(self._kind.SETTINGS, params.get("config"))
         except Refused as refused:
             raise ConnError.config(str(refused), attribute=refused.issues[0].pointer) from None
         issues = self._kind.check_config(settings)

@@ -158,13 +158,8 @@ def _plain_schema(sort: Any, depth: int) -> dict[str, Any]:
     if sort in plain:
         return {"type": plain[sort]}
     if sort is SecretRef:
-        place = lambda name: {  # noqa: E731
-            "type": "object",
-            "properties": {name: {"type": "string"}},
-            "required": [name],
-            "additionalProperties": False,
-        }
-        return {"description": f"Where the secret is kept: {_EXPECTED}.", "x-secret": True, "oneOf": [place("env"), place("file")]}
+        places = [_place_schema("env"), _place_schema("file")]
+        return {"description": f"Where the secret is kept: {_EXPECTED}.", "x-secret": True, "oneOf": places}
     if inspect.isclass(sort) and issubclass(sort, enum.Enum):
         return {"enum": [one.value for one in sort]}
     if dataclasses.is_dataclass(sort):
@@ -181,6 +176,11 @@ def _plain_schema(sort: Any, depth: int) -> dict[str, Any]:
         if len(rest) == 1 and len(rest) < len(inner):
             return {"anyOf": [_schema(*_unpack(rest[0]), depth - 1), {"type": "null"}]}
     raise TypeError(f"a setting cannot be of type {sort}")
+
+
+def _place_schema(name: str) -> dict[str, Any]:
+    properties = {name: {"type": "string"}}
+    return {"type": "object", "properties": properties, "required": [name], "additionalProperties": False}
 
 
 def _escaped(key: str) -> str:

@@ -68,7 +68,7 @@ def value_wire(value: Value) -> Any:
 def value_read(wire: Any) -> Value:
     """A value from JSON."""
     sort = wire.__class__
-    if sort is str or sort is bool or sort is int:
+    if isinstance(wire, (str, int)):  # A Boolean is an int.
         return wire
     if sort is dict and len(wire) == 1:
         if "bytes" in wire:

@@ -96,7 +96,7 @@ class Pager(Connector):
 
     NAME = "pager"
     VERSION = "1.0"
-    Settings = Settings
+    SETTINGS = Settings
     KINDS = {"subscriber": SUBSCRIBER, "pool": POOL}
     DRY_RUN = True
 
@@ -132,7 +132,7 @@ class Pager(Connector):
         query = urlencode({name: str(value) for name, value in key.items()} | {"include": "inactive"})
         return [_record(one) for one in self._ask(cx, "GET", f"/v1/subscribers?{query}").json()["items"]]
 
-    def list(self, cx: Ctx, kind: str, cursor: str | None, size: int) -> Page:
+    def list_page(self, cx: Ctx, kind: str, cursor: str | None, size: int) -> Page:
         query: dict[str, Any] = {"limit": min(size, 200), "include": "inactive"}
         if cursor is not None:
             query["cursor"] = cursor
@@ -248,7 +248,7 @@ class Pager(Connector):
     def _pools(self, cx: Ctx) -> list[Record]:
         pools, cursor = [], None
         while True:
-            page = self.list(cx, "pool", cursor, 200)
+            page = self.list_page(cx, "pool", cursor, 200)
             pools += page.items
             cursor = page.next
             if cursor is None:
@@ -323,7 +323,7 @@ def _record(one: dict[str, Any]) -> Record:
         attrs: Attrs = {name: _values(one[name]) for name in SUBSCRIBER.attrs if one.get(name) is not None}
         pools = [Entitlement("pool", each["pool"], {"site": each["site"]} if "site" in each else {}) for each in one["pools"]]
         state = AccountState.ENABLED if one["active"] else AccountState.DISABLED
-        key = {name: attrs[name][0] for name in ("login", "staffNumber") if name in attrs}
+        key: dict[str, Value] = {name: attrs[name][0] for name in ("login", "staffNumber") if name in attrs}
         return Record("subscriber", one["id"], state, attrs, key, pools, version=f'"{one["version"]}"')
     except (KeyError, TypeError):
         raise ConnError.unknown("the answer is no subscriber") from None

@@ -28,7 +28,7 @@ class Settings:
 
 class Sample(Connector):
     NAME = "sample"
-    Settings = Settings
+    SETTINGS = Settings
     KINDS = {"account": KindSchema(KindRole.ACCOUNT, caps=KindCaps(create=True, list=True))}
     CONCURRENCY = 4
 
@@ -76,7 +76,7 @@ class Sample(Connector):
             self.ended.append(str(error.sort))
             raise
 
-    def list(self, cx: Ctx, kind: str, cursor: str | None, size: int) -> Page:
+    def list_page(self, cx: Ctx, kind: str, cursor: str | None, size: int) -> Page:
         big = Record("account", "x", AccountState.ENABLED, {"text": ["x" * 1000]})
         return Page([big] * size)
 
@@ -324,6 +324,24 @@ class Process(unittest.TestCase):
         for file in (child.stdin, child.stdout, child.stderr):
             if file is not None:
                 file.close()
+
+
+    def test_a_process_that_gets_no_more_threads_goes_on_with_those_that_it_has(self) -> None:
+        limited = "import threading; start = threading.Thread.start; left = [4]\n"
+        limited += "def few(self):\n    left[0] -= 1\n    if left[0] < 0: raise RuntimeError()\n    start(self)\n"
+        limited += "threading.Thread.start = few\n" + self.COMMAND[2]
+        plugin, child = Dialogue.child([sys.executable, "-c", limited], cwd=ROOT)
+        plugin.start({})
+        asked = [plugin.post("get", {"kind": "account", "id": "secret"}) for _ in range(12)]
+        with self.assertRaises(Refusal) as caught:
+            plugin.answer(asked[0])  # The host of this test has no secret.
+        self.assertEqual(caught.exception.data["class"], "Config")
+        for number in asked[1:]:
+            with self.assertRaises(Refusal):
+                plugin.answer(number)
+        self.assertEqual(plugin.request("shutdown", {}), {})
+        child.wait(5)
+        self._close(child)
 
 
 class Loopback(unittest.TestCase):
