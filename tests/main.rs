@@ -14,4 +14,5 @@ mod groups;
 mod hostile;
 mod layering;
 mod outage;
+mod plugins;
 mod tutorials;

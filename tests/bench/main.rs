@@ -13,6 +13,7 @@ mod group;
 mod load;
 mod loading;
 mod people;
+mod plugin;
 mod process;
 mod rows;
 mod scale;
@@ -25,11 +26,12 @@ use std::time::Instant;
 type Part = fn() -> Vec<Figure>;
 
 /// Every part by name, in the order of a whole run.
-const PARTS: [(&str, Part); 5] = [
+const PARTS: [(&str, Part); 6] = [
     ("create", create::measure),
     ("directory", directory::measure),
     ("cpu", cpu::measure),
     ("start", start::measure),
+    ("plugin", plugin::measure),
     ("scale", scale::measure),
 ];
 

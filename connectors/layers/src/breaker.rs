@@ -68,15 +68,34 @@ pub struct BreakerStatus {
 }
 
 /// The breaker of one target; shared between the layer and whoever watches it.
-pub(crate) struct Switch(Mutex<Circuit>);
+pub(crate) struct Switch {
+    circuit: Mutex<Circuit>,
+    /// What the failure said that opened it last.
+    words: Mutex<Option<Arc<str>>>,
+}
 
 impl Switch {
     pub fn new(config: BreakerConfig) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(Circuit::new(config, Instant::now()))))
+        let circuit = Mutex::new(Circuit::new(config, Instant::now()));
+        Arc::new(Self { circuit, words: Mutex::default() })
     }
 
     pub fn circuit(&self) -> MutexGuard<'_, Circuit> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the last failure said that opened it, while it is not closed.
+    pub fn words(&self) -> Option<Arc<str>> {
+        let closed = self.circuit().status(Instant::now()).state == BreakerState::Closed;
+        let words = self.words.lock().unwrap_or_else(PoisonError::into_inner);
+        words.clone().filter(|_| !closed)
+    }
+
+    /// Remembers what a failure said, if the breaker is not closed.
+    fn because(&self, words: &str) {
+        if self.circuit().status(Instant::now()).state != BreakerState::Closed {
+            *self.words.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::from(words));
+        }
     }
 }
 
@@ -127,7 +146,8 @@ impl Around for Breaker {
             }
         };
         let outcome = work(call.cx).await;
-        let verdict = match verdict(&outcome, judge) {
+        let failure = verdict(&outcome, judge);
+        let verdict = match failure {
             // Our own limits say nothing about the target.
             Some(error) if is_refusal(error) => Verdict::None,
             Some(error) => Verdict::of(error.class),
@@ -137,6 +157,9 @@ impl Around for Breaker {
             probe.settled = true;
         }
         self.switch.circuit().settle(verdict, probe.is_some(), Instant::now());
+        if let (Some(error), Verdict::Bad(_) | Verdict::Refused(_)) = (failure, verdict) {
+            self.switch.because(&error.message);
+        }
         outcome
     }
 }

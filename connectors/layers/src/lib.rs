@@ -137,6 +137,13 @@ impl Layered {
         self.switch.circuit().status(Instant::now())
     }
 
+    /// What the failure said that opened the breaker last, while it is not closed: free of secrets and of personal data, as
+    /// every error of a connector.
+    #[must_use]
+    pub fn breaker_words(&self) -> Option<Arc<str>> {
+        self.switch.words()
+    }
+
     /// Lets the next health check or leaver's call try at once, if the breaker is open: for `target test`, and after a secret
     /// was replaced.
     pub fn try_again(&self) {

@@ -17,18 +17,18 @@ use connector_spi::{
     Updated, Value,
 };
 use serde::{Serialize, de::DeserializeOwned};
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 use tokio::{sync::Semaphore, time::timeout_at};
 
 /// A target behind a plugin.
 pub(crate) struct PluginConnector {
-    keeper: Keeper,
+    keeper: Arc<Keeper>,
     turns: Semaphore,
 }
 
 impl PluginConnector {
     /// At most `at_a_time` calls are under way in the plugin.
-    pub fn new(keeper: Keeper, at_a_time: u32) -> Self {
+    pub fn new(keeper: Arc<Keeper>, at_a_time: u32) -> Self {
         Self { keeper, turns: Semaphore::new(usize::try_from(at_a_time).unwrap_or(1)) }
     }
 

@@ -38,7 +38,7 @@ pub(crate) struct Keeper {
     start: Duration,
     name: OnceLock<String>,
     current: RwLock<Option<Arc<Session>>>,
-    record: Mutex<Record>,
+    record: Arc<Mutex<Record>>,
 }
 
 /// How it went so far.
@@ -77,7 +77,7 @@ impl Keeper {
             start,
             name: OnceLock::new(),
             current: RwLock::default(),
-            record: Mutex::default(),
+            record: Arc::default(),
         }
     }
 
@@ -114,19 +114,23 @@ impl Keeper {
     /// # Errors
     /// `Config` when an operator must act: another file, wrong settings, a crash loop. `Transient` when it does not start now.
     /// Nothing was sent to the target then.
-    pub async fn session(&self, deadline: Instant) -> Result<Arc<Session>> {
+    pub async fn session(self: &Arc<Self>, deadline: Instant) -> Result<Arc<Session>> {
         if let Some(session) = self.running() {
             return Ok(session);
         }
         let starting = || ConnError::transient("it is being started");
         let work = async {
-            let mut record = self.record.lock().await;
+            let mut record = Arc::clone(&self.record).lock_owned().await;
             if let Some(session) = self.running() {
                 return Ok(session);
             }
             self.note(&mut record);
             self.wait(&record, deadline).await?;
-            self.begin(&mut record).await
+            // Once begun, a start goes on when its caller has no more time: the next call finds it done. Otherwise a plugin
+            // that takes longer to start than any call has would never be there.
+            let keeper = Arc::clone(self);
+            let begun = tokio::spawn(async move { keeper.begin(&mut record).await });
+            begun.await.unwrap_or_else(|_| Err(starting()))
         };
         let outcome = timeout_at(deadline, work).await.unwrap_or_else(|_| Err(starting()));
         outcome.map_err(|error| self.about(error.effect(Effect::None)))

@@ -128,7 +128,7 @@ pub(crate) async fn open(
     target: &str,
 ) -> Result<Arc<dyn Connector>> {
     let start = Duration::from_secs(settings.limits.start.into());
-    let keeper = Keeper::new(way(settings)?, host, config, target.to_owned(), start);
+    let keeper = Arc::new(Keeper::new(way(settings)?, host, config, target.to_owned(), start));
     // A plugin that is down does not hold up the start; one that says that its settings are wrong does.
     match keeper.session(Instant::now() + start).await {
         Ok(_) => {}

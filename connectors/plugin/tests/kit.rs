@@ -10,13 +10,23 @@ use connector_plugin::{
         Applied, Apply, CallCx, Changed, Changes, Create, Done, Find, Latest, List, One, Plain, SetPassword, Update,
     },
 };
-use connector_spi::{ConnError, Connector, Ctx, Host, HttpRequest, HttpResponse, Level, Result, Secret, SecretRef};
+use connector_spi::{
+    Class, ConnError, Connector, Ctx, Effect, Host, HttpRequest, HttpResponse, Level, Result, Secret, SecretRef,
+};
 use connector_testkit::{Memory, Subject, TestHost, assert_required, memory::SECRET, run};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value as Json, json};
-use std::{path::PathBuf, process::Stdio, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
 use support::ByHand;
-use tokio::{process::Command, time::Instant};
+use tokio::{
+    process::{Child, Command},
+    time::Instant,
+};
 
 const ADDRESS: &str = "https://model.example";
 
@@ -152,23 +162,16 @@ async fn a_plugin_as_a_child_keeps_the_contract() {
     assert_required("plugin", &report);
 }
 
-/// Ended with the test.
-struct Served {
-    _process: tokio::process::Child,
-    _room: tempfile::TempDir,
-    socket: PathBuf,
-}
-
-async fn served() -> Served {
-    let room = tempfile::tempdir().unwrap();
-    let socket = room.path().join("plugin.sock");
+/// The program at a socket in this folder; ended when dropped.
+async fn served(room: &Path) -> (Child, PathBuf) {
+    let socket = room.join("plugin.sock");
     let mut program = Command::new(support::PROGRAM);
     program.arg("--socket").arg(&socket).env_clear().stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
     let process = program.spawn().unwrap();
     while tokio::net::UnixStream::connect(&socket).await.is_err() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    Served { _process: process, _room: room, socket }
+    (process, socket)
 }
 
 fn own_uid() -> u32 {
@@ -178,8 +181,9 @@ fn own_uid() -> u32 {
 
 #[tokio::test]
 async fn a_plugin_at_a_socket_keeps_the_contract() {
-    let served = served().await;
-    let subject = subject(&json!({"socket": served.socket, "uid": own_uid()})).await;
+    let room = tempfile::tempdir().unwrap();
+    let (_process, socket) = served(room.path()).await;
+    let subject = subject(&json!({"socket": socket, "uid": own_uid()})).await;
 
     let report = run(&subject).await;
 
@@ -189,12 +193,13 @@ async fn a_plugin_at_a_socket_keeps_the_contract() {
 
 #[tokio::test]
 async fn a_process_of_another_user_at_the_socket_is_told_nothing() {
-    let served = served().await;
-    let settings = json!({"socket": served.socket, "uid": own_uid() + 1});
+    let room = tempfile::tempdir().unwrap();
+    let (_process, socket) = served(room.path()).await;
+    let settings = json!({"socket": socket, "uid": own_uid() + 1});
 
     let error = PluginKind::greet(support::settings(&settings)).await.err().unwrap();
 
-    assert_eq!(error.class, connector_spi::Class::Config);
+    assert_eq!(error.class, Class::Config);
     assert!(error.message.contains("runs as user"), "{error}");
 }
 
@@ -204,4 +209,30 @@ async fn a_plugin_says_what_it_is() {
     let greeting = kind.greeting();
     assert_eq!((greeting.name.as_str(), greeting.spi), ("far", (1, 0)));
     assert_eq!(greeting.sdk.as_ref().map(|sdk| sdk.name.as_str()), Some("chartgate-plugin"));
+}
+
+#[tokio::test]
+async fn a_plugin_that_is_started_again_by_its_service_manager_is_dialled_again() {
+    // given a connector over a socket
+    let room = tempfile::tempdir().unwrap();
+    let (mut process, socket) = served(room.path()).await;
+    let memory = Memory::new();
+    let network: Arc<dyn Host> = Arc::new(Model(memory.clone()));
+    let host = TestHost::with(memory.subject().secrets, Some(network));
+    let config = json!({"address": ADDRESS, "secret": {"env": "MODEL_SECRET"}});
+    let settings = json!({"socket": socket, "uid": own_uid(), "config": config});
+    let connector = support::open(settings, &host).await.unwrap();
+    connector.check(&host.ctx()).await.unwrap();
+
+    // when the process is killed, which leaves its socket behind
+    process.kill().await.unwrap();
+    // A call that is sent before the end is seen would be Unknown: it may have arrived.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let while_down = connector.check(&support::within(&host, 300)).await.unwrap_err();
+    let (_again, _) = served(room.path()).await;
+    let up_again = connector.check(&support::within(&host, 20_000)).await;
+
+    // then the calls fail while it is gone, and work when it is back
+    assert_eq!((while_down.class, while_down.effect), (Class::Transient, Effect::None), "{while_down}");
+    assert!(up_again.is_ok(), "{up_again:?}");
 }

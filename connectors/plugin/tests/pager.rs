@@ -62,8 +62,8 @@ fn fixture() -> Fixture {
     serde_json::from_value(values).unwrap()
 }
 
-/// The kit over the plugin of these settings.
-async fn kept(settings: Settings) {
+/// The kit over the plugin of these settings; the sample's name stands over its column of the table.
+async fn kept(sample: &str, settings: Settings) {
     // given the service behind a proxy
     let service = Arc::new(Pager::start(Options::default()).unwrap());
     let proxy = HttpProxy::before(service.addr(), |request: &[u8]| !request.starts_with(b"GET ")).await.unwrap();
@@ -84,7 +84,8 @@ async fn kept(settings: Settings) {
     subject.faults = Some(proxy);
 
     // when the kit runs
-    let report = run(&subject).await;
+    let mut report = run(&subject).await;
+    sample.clone_into(&mut report.connector);
 
     // then everything that a plugin must do is done
     println!("{report}");
@@ -93,7 +94,7 @@ async fn kept(settings: Settings) {
 
 #[tokio::test]
 async fn the_sample_in_rust_keeps_the_contract() {
-    kept(support::settings(&support::child("pager"))).await;
+    kept("plugin-rust", support::settings(&support::child("pager"))).await;
 }
 
 #[tokio::test]
@@ -105,5 +106,5 @@ async fn the_sample_in_python_keeps_the_contract() {
         "files": { sample.to_str().unwrap(): support::digest(&sample) },
         "env": { "PYTHONPATH": sample.parent().unwrap().parent().unwrap() },
     });
-    kept(support::settings(&settings)).await;
+    kept("plugin-py", support::settings(&settings)).await;
 }

@@ -26,6 +26,8 @@ pub struct TargetReport {
     pub breaker: &'static str,
     /// The class of error that opened the breaker.
     pub because: Option<&'static str>,
+    /// What that error said, while the breaker is not closed.
+    pub error: Option<String>,
     /// Calls under way.
     pub in_flight: u32,
     /// Most calls at a time.
@@ -158,6 +160,7 @@ impl Engine {
             links,
             breaker: "closed",
             because: None,
+            error: None,
             in_flight: 0,
             slots: 0,
         }));
@@ -225,7 +228,9 @@ impl Engine {
                 let up = breaker.state == BreakerState::Closed;
                 let why = (!up).then(|| {
                     let class = breaker.because.map_or("several errors", |class| class.name());
-                    format!("calls are held back after {class}")
+                    let words = target.layered().breaker_words();
+                    let words = words.map(|words| format!(": {words}")).unwrap_or_default();
+                    format!("calls are held back after {class}{words}")
                 });
                 TargetHealth { name: target.name().to_owned(), up, why }
             })
@@ -246,6 +251,7 @@ fn report(target: &Target, links: TargetStatus) -> TargetReport {
             BreakerState::HalfOpen => "half-open",
         },
         because: breaker.because.map(|class| class.name()),
+        error: target.layered().breaker_words().map(|words| words.to_string()),
         in_flight: limits.in_flight,
         slots: limits.slots,
     }

@@ -13,6 +13,7 @@ struct Mayfly {
     refusals: u32,
     class: Class,
     begun: Arc<AtomicU32>,
+    slow: Duration,
 }
 
 #[async_trait]
@@ -25,6 +26,7 @@ impl Way for Mayfly {
         if self.begun.fetch_add(1, Ordering::SeqCst) < self.refusals {
             return Err(ConnError::new(self.class, "not there"));
         }
+        tokio::time::sleep(self.slow).await;
         let (ours, theirs) = duplex(64 << 10);
         let ((from, to), (heard, mut says), life) = (split(ours), split(theirs), self.life);
         tokio::spawn(async move {
@@ -42,11 +44,11 @@ impl Way for Mayfly {
     }
 }
 
-fn keeper(life: Duration, refusals: u32, class: Class) -> (Keeper, Arc<AtomicU32>) {
+fn keeper(life: Duration, refusals: u32, class: Class) -> (Arc<Keeper>, Arc<AtomicU32>) {
     let begun = Arc::new(AtomicU32::new(0));
-    let way = Mayfly { life, refusals, class, begun: Arc::clone(&begun) };
+    let way = Mayfly { life, refusals, class, begun: Arc::clone(&begun), slow: Duration::ZERO };
     let start = Duration::from_secs(10);
-    (Keeper::new(Box::new(way), Arc::new(Nobody), json!({}), "t".to_owned(), start), begun)
+    (Arc::new(Keeper::new(Box::new(way), Arc::new(Nobody), json!({}), "t".to_owned(), start)), begun)
 }
 
 fn soon(time: u64) -> Instant {
@@ -119,4 +121,18 @@ async fn one_that_lived_long_is_started_again_after_a_second() {
         assert_eq!(begun.load(Ordering::SeqCst), round);
         session.line.ended().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_takes_longer_than_a_call_has_is_done_for_the_next_one() {
+    let begun = Arc::new(AtomicU32::new(0));
+    let (life, slow) = (Duration::from_secs(3_600), Duration::from_secs(8));
+    let way = Mayfly { life, refusals: 0, class: Class::Transient, begun: Arc::clone(&begun), slow };
+    let start = Duration::from_secs(10);
+    let keeper = Arc::new(Keeper::new(Box::new(way), Arc::new(Nobody), json!({}), "t".to_owned(), start));
+
+    let early = keeper.session(soon(5_000)).await.err().unwrap();
+    let later = keeper.session(soon(5_000)).await;
+
+    assert_eq!((early.class, later.is_ok(), begun.load(Ordering::SeqCst)), (Class::Transient, true, 1));
 }

@@ -35,6 +35,11 @@ impl Status {
             "LAST SUCCESS",
         ];
         print(&columns(heads, targets.iter().map(row)));
+        for target in targets {
+            if let Some(error) = target.get("error").and_then(Value::as_str) {
+                print(&format!("{}: {error}\n", text(target.get("name").unwrap_or(&Value::Null))));
+            }
+        }
         Ok(true)
     }
 }
