@@ -27,13 +27,17 @@ pub(super) async fn itself(mut subject: Subject, address: Option<&str>) -> std::
         None => None,
     };
     let kind = Arc::new(PluginKind::greet(settings).await.map_err(|error| error.to_string())?);
-    let own = |settings: &Value| settings.get("config").cloned().unwrap_or_else(|| json!({}));
     subject.config = own(&subject.config);
     subject.wrong_host = subject.wrong_host.as_ref().map(own);
     let host = TestHost::with(subject.secrets.clone(), subject.network.clone());
     subject.wire = Some(Arc::new(ByHand { kind: Arc::clone(&kind), config: subject.config.clone(), host }));
     subject.kind = kind;
     Ok(subject)
+}
+
+/// The plugin's own settings among the target's.
+fn own(settings: &Value) -> Value {
+    settings.get("config").cloned().unwrap_or_else(|| json!({}))
 }
 
 /// The gateway's door and nothing else.
