@@ -114,7 +114,20 @@ async fn a_target_is_tested_and_described_and_a_configuration_checked() {
         let tested = json_of(&gateway, &["target", "test", name]);
         assert_eq!((&tested["ok"], &tested["error"]), (&json!(true), &Value::Null), "{tested:#}");
         assert!(!tested["kinds"].as_array().unwrap().is_empty(), "{tested:#}");
+        // What it cannot do is told with what that means for a leaver; this EHR can do everything.
+        assert_eq!(tested["consequences"].as_array().unwrap().is_empty(), name == "ehr", "{tested:#}");
+        // What was found suggests how to go on.
+        let (name, expression) =
+            if name == "ehr" { ("familyName", "user.name.familyName") } else { ("uid", "user.userName") };
+        let suggested = &tested["proposals"][0];
+        let mapping = json!({ "attribute": name, "expression": expression, "required": true });
+        assert!(suggested["attributes"].as_array().unwrap().contains(&mapping), "{tested:#}");
+        assert!(!suggested["keys"].as_array().unwrap().is_empty(), "{tested:#}");
+        assert!(!tested["catalogue"].as_array().unwrap().is_empty(), "{tested:#}");
+        assert_eq!(tested["unread"], json!([]), "{tested:#}");
     }
+    let shown = String::from_utf8(gateway.cli(&["target", "test", "ehr"]).stdout).unwrap();
+    assert!(shown.contains("[target.account.attributes]") && shown.contains("position"), "{shown}");
     ehr.faults().plan("*", Fault::Down, 0);
     let down = gateway.cli(&["target", "test", "ehr", "--json"]);
     assert!(!down.status.success(), "a target that does not answer is bad news");

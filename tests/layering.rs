@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Package, folder and rank of every crate of ours.
-const RANKS: [(&str, &str, u8); 20] = [
+const RANKS: [(&str, &str, u8); 22] = [
     ("scim", "schemas", 0),
     ("connector-spi", "connectors/spi", 0),
     ("connector-expr", "connectors/expr", 0),
     ("fixtures", "fixtures", 0),
+    ("chartgate-plugin", "connectors/plugin/sdk/rust", 1),
     ("gateway-domain", "gateway/domain", 1),
     ("gateway-store", "gateway/store", 2),
     ("connector-layers", "connectors/layers", 2),
@@ -23,6 +24,7 @@ const RANKS: [(&str, &str, u8); 20] = [
     ("connector-sql", "connectors/sql", 4),
     ("connector-soap", "connectors/soap", 4),
     ("connector-scim", "connectors/scim", 4),
+    ("connector-plugin", "connectors/plugin", 4),
     ("chartgate", "gateway/server", 5),
     ("chartgate-tests", "tests", 6),
 ];

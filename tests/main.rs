@@ -1,6 +1,7 @@
 //! Proof from outside: only public surfaces (HTTP, the command line, the targets).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod beginnings;
 mod checker;
 mod cli;
 mod clients;
@@ -13,3 +14,4 @@ mod groups;
 mod hostile;
 mod layering;
 mod outage;
+mod tutorials;

@@ -1,6 +1,6 @@
 //! Everything a connector may ask of the gateway.
 
-use crate::{Result, Secret, SecretRef};
+use crate::{Result, Secret, SecretRef, plain};
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -44,16 +44,19 @@ pub struct HttpRequest {
     /// Header fields in order.
     #[serde(default)]
     pub headers: Vec<(String, String)>,
-    /// The body.
-    #[serde(default)]
+    /// The body; absent is empty.
+    #[serde(default, with = "plain::body", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "plain::body::Body")]
     pub body: HttpBody,
-    /// Longest time until the body of the answer is read.
+    /// Longest time until the body of the answer is read; whole milliseconds on the wire.
+    #[serde(rename = "timeoutMs", with = "plain::millis")]
+    #[schemars(with = "u64")]
     pub timeout: Duration,
     /// Largest body of the answer in octets.
     pub max_body: usize,
 }
 
-/// A body, as octets (text on the wire of a plugin).
+/// A body, as octets. On the wire of a plugin it is text where it is UTF-8, else `{"bytes": "<base64>"}`.
 pub type HttpBody = Vec<u8>;
 
 /// The answer to an [`HttpRequest`].
@@ -64,7 +67,9 @@ pub struct HttpResponse {
     pub status: u16,
     /// Header fields, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// The body.
+    /// The body; absent is empty.
+    #[serde(default, with = "plain::body", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(with = "plain::body::Body")]
     pub body: HttpBody,
 }
 
@@ -73,5 +78,41 @@ impl HttpResponse {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use serde_json::{from_value, json, to_value};
+
+    #[test]
+    fn a_request_is_plain_on_the_wire() {
+        let request = HttpRequest {
+            method: "POST".to_owned(),
+            url: "https://a.example/".to_owned(),
+            headers: vec![("accept".to_owned(), "text/plain".to_owned())],
+            body: b"x".to_vec(),
+            timeout: Duration::from_millis(1500),
+            max_body: 9,
+        };
+
+        let wire = to_value(&request).unwrap();
+
+        assert_eq!((&wire["body"], &wire["timeoutMs"], &wire["maxBody"]), (&json!("x"), &json!(1500), &json!(9)));
+        assert_eq!(from_value::<HttpRequest>(wire).unwrap(), request);
+    }
+
+    #[test]
+    fn a_body_that_is_no_text_travels_as_octets_and_an_empty_one_not_at_all() {
+        for body in [vec![0xff, 0x00], b"{}".to_vec(), Vec::new()] {
+            let response = HttpResponse { status: 200, headers: Vec::new(), body };
+
+            let wire = to_value(&response).unwrap();
+
+            assert_eq!(wire.get("body").is_some(), !response.body.is_empty());
+            assert_eq!(from_value::<HttpResponse>(wire).unwrap(), response);
+        }
     }
 }

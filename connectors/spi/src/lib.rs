@@ -20,6 +20,7 @@ pub mod host;
 pub mod kind;
 pub mod op;
 pub mod page;
+mod plain;
 pub mod record;
 pub mod schema;
 pub mod secret;

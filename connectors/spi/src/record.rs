@@ -193,7 +193,9 @@ pub struct Updated {
 pub struct Pending {
     /// The target's mark of the work.
     pub ticket: String,
-    /// Ask again after this long.
+    /// Ask again after this long; whole milliseconds on the wire.
+    #[serde(rename = "pollAfterMs", with = "crate::plain::millis")]
+    #[schemars(with = "u64")]
     pub poll_after: Duration,
 }
 

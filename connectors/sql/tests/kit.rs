@@ -6,6 +6,7 @@ mod support;
 use async_trait::async_trait;
 use connector_spi::{Erase, Kind};
 use connector_sql::Sql;
+use connector_testkit::database_proxy::{DatabaseProxy, MYSQL, POSTGRES};
 use connector_testkit::{Fault, FaultProxy, Fixture, StateProbe, Subject, assert_required, run};
 use fixtures::{
     ehr_sql::EhrSql,
@@ -15,55 +16,7 @@ use fixtures::{
 };
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
-use support::{COMMIT_MARIADB, COMMIT_MSSQL, COMMIT_POSTGRES, Server, Ward, group, menu};
-
-/// What a server says, in its own protocol, in place of letting a client in.
-struct Words {
-    unavailable: Mischief,
-    refused: Mischief,
-    cut: Mischief,
-    lost: Mischief,
-}
-
-const POSTGRES: Words = Words {
-    unavailable: Mischief::Answer(b"E\0\0\0\x1eSFATAL\0VFATAL\0C57P03\0Mno\0\0"),
-    refused: Mischief::Answer(b"E\0\0\0\x1eSFATAL\0VFATAL\0C28P01\0Mno\0\0"),
-    cut: Mischief::Answer(b""),
-    lost: Mischief::LoseReplyTo(COMMIT_POSTGRES),
-};
-
-const MARIADB: Words = Words {
-    unavailable: Mischief::Greet(b"\x0b\0\0\0\xff\x1d\x04#08S01no"),
-    refused: Mischief::Greet(b"\x0b\0\0\0\xff\x15\x04#28000no"),
-    cut: Mischief::Greet(b""),
-    lost: Mischief::LoseReplyTo(COMMIT_MARIADB),
-};
-
-/// The proxy that does harm, in the words of the kit.
-struct Harm {
-    proxy: Arc<Proxy>,
-    words: Words,
-}
-
-#[async_trait]
-impl FaultProxy for Harm {
-    /// A database has no way to ask for fewer calls after so many seconds, no page that says it is cut, and a web page in its
-    /// place is no greeting: it reads like a connection that never came about.
-    fn supports(&self, fault: Fault) -> bool {
-        !matches!(fault, Fault::Throttled { .. } | Fault::TruncatedPage | Fault::Html)
-    }
-
-    async fn set(&self, fault: Fault) {
-        self.proxy.set(match fault {
-            Fault::Unavailable => self.words.unavailable,
-            Fault::Unauthorized => self.words.refused,
-            Fault::ResetBeforeSend => self.words.cut,
-            Fault::ResetAfterSend => self.words.lost,
-            Fault::SlowBody => Mischief::Swallow,
-            Fault::Off | Fault::Throttled { .. } | Fault::TruncatedPage | Fault::Html => Mischief::None,
-        });
-    }
-}
+use support::{COMMIT_MSSQL, Server, Ward, group, menu};
 
 /// The same for the wire of SQL Server, where a login is refused only after a greeting: the server does that itself.
 struct TdsHarm {
@@ -185,14 +138,14 @@ async fn the_connector_keeps_the_contract_over_sqlite() {
 #[tokio::test]
 async fn the_connector_keeps_the_contract_over_postgresql() {
     let Some(ward) = Ward::postgres().await else { return };
-    let harm = Harm { proxy: ward.proxy.clone().unwrap(), words: POSTGRES };
+    let harm = DatabaseProxy::over(ward.proxy.clone().unwrap(), POSTGRES);
     keeps_the_contract(ward, Some(Arc::new(harm))).await;
 }
 
 #[tokio::test]
 async fn the_connector_keeps_the_contract_over_mariadb() {
     let Some(ward) = Ward::mariadb().await else { return };
-    let harm = Harm { proxy: ward.proxy.clone().unwrap(), words: MARIADB };
+    let harm = DatabaseProxy::over(ward.proxy.clone().unwrap(), MYSQL);
     keeps_the_contract(ward, Some(Arc::new(harm))).await;
 }
 

@@ -1,11 +1,16 @@
-//! A proxy that does harm to a target over HTTP, without TLS: one request on each connection.
+//! A proxy that does harm to a target over HTTP, without TLS: one request on each connection. It counts the writes that reach the
+//! target, which is a look at the target for whoever has no other.
 
 use crate::faults::{Fault, FaultProxy};
+use crate::subject::StateProbe;
 use async_trait::async_trait;
 use std::{
     io,
     net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 use tokio::{
@@ -22,7 +27,7 @@ const LARGEST: usize = 16 << 20;
 const CUT: usize = 20;
 
 /// Whether a request, from its first line to the end of its body, writes.
-type Writes = fn(&[u8]) -> bool;
+type Writes = dyn Fn(&[u8]) -> bool + Send + Sync;
 
 /// A proxy that understands as much of HTTP as it takes to do harm. Point the connector's address at [`url`](HttpProxy::url).
 ///
@@ -30,7 +35,8 @@ type Writes = fn(&[u8]) -> bool;
 pub struct HttpProxy {
     here: SocketAddr,
     there: SocketAddr,
-    writes: Writes,
+    writes: Arc<Writes>,
+    passed: Arc<AtomicU64>,
     fault: Arc<Mutex<Fault>>,
     listening: Mutex<Option<JoinHandle<()>>>,
 }
@@ -40,13 +46,23 @@ impl HttpProxy {
     ///
     /// # Errors
     /// When no port can be had.
-    pub async fn before(there: SocketAddr, writes: Writes) -> io::Result<Arc<Self>> {
+    pub async fn before(
+        there: SocketAddr,
+        writes: impl Fn(&[u8]) -> bool + Send + Sync + 'static,
+    ) -> io::Result<Arc<Self>> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let here = listener.local_addr()?;
         let fault = Arc::new(Mutex::new(Fault::Off));
-        let proxy = Self { here, there, writes, fault, listening: Mutex::default() };
+        let (writes, passed) = (Arc::new(writes), Arc::default());
+        let proxy = Self { here, there, writes, passed, fault, listening: Mutex::default() };
         proxy.listen(listener);
         Ok(Arc::new(proxy))
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.here
     }
 
     /// `http://127.0.0.1:PORT`, without a slash at the end.
@@ -56,11 +72,12 @@ impl HttpProxy {
     }
 
     fn listen(&self, listener: TcpListener) {
-        let (there, writes, fault) = (self.there, self.writes, Arc::clone(&self.fault));
+        let (there, fault) = (self.there, Arc::clone(&self.fault));
+        let (writes, passed) = (Arc::clone(&self.writes), Arc::clone(&self.passed));
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let fault = *fault.lock().unwrap_or_else(PoisonError::into_inner);
-                tokio::spawn(serve(client, there, writes, fault));
+                tokio::spawn(serve(client, there, Arc::clone(&writes), Arc::clone(&passed), fault));
             }
         });
         *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
@@ -88,8 +105,23 @@ impl FaultProxy for HttpProxy {
     }
 }
 
-async fn serve(mut client: TcpStream, there: SocketAddr, writes: Writes, fault: Fault) -> Option<()> {
+/// Two equal states: no write reached the target in between.
+#[async_trait]
+impl StateProbe for HttpProxy {
+    async fn state(&self) -> String {
+        self.passed.load(Ordering::SeqCst).to_string()
+    }
+}
+
+async fn serve(
+    mut client: TcpStream,
+    there: SocketAddr,
+    writes: Arc<Writes>,
+    passed: Arc<AtomicU64>,
+    fault: Fault,
+) -> Option<()> {
     let request = read_request(&mut client).await?;
+    let writes = writes(&request);
     let canned = |status: &str, kind: &str, more: &str, body: &str| {
         let length = body.len();
         format!(
@@ -113,13 +145,14 @@ async fn serve(mut client: TcpStream, there: SocketAddr, writes: Writes, fault: 
         }
         Fault::Off | Fault::ResetAfterSend | Fault::ResetBeforeSend | Fault::TruncatedPage => {
             let mut target = TcpStream::connect(there).await.ok()?;
+            passed.fetch_add(u64::from(writes), Ordering::SeqCst);
             target.write_all(&request).await.ok()?;
             let mut answer = Vec::new();
             target.read_to_end(&mut answer).await.ok()?;
-            if fault == Fault::TruncatedPage && !writes(&request) {
+            if fault == Fault::TruncatedPage && !writes {
                 answer.truncate(answer.len().saturating_sub(CUT));
             }
-            if !(fault == Fault::ResetAfterSend && writes(&request)) {
+            if !(fault == Fault::ResetAfterSend && writes) {
                 client.write_all(&answer).await.ok()?;
             }
             return client.shutdown().await.ok();

@@ -25,20 +25,26 @@
 mod bench;
 mod capture;
 mod checks;
+#[cfg(feature = "databases")]
+pub mod database_proxy;
 pub mod faults;
 pub mod faulty;
 pub mod host;
 mod http_proxy;
 mod kit;
+mod ldap_proxy;
 pub mod memory;
 pub mod report;
 pub mod required;
 pub mod subject;
 
+#[cfg(feature = "databases")]
+pub use database_proxy::DatabaseProxy;
 pub use faults::{Fault, FaultProxy};
 pub use host::TestHost;
 pub use http_proxy::HttpProxy;
 pub use kit::{names, run, run_only};
+pub use ldap_proxy::LdapProxy;
 pub use memory::Memory;
 pub use report::{Report, Row, Verdict, table};
 pub use required::{assert_required, required};

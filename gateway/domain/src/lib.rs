@@ -21,6 +21,7 @@ pub mod lifecycle;
 pub mod link;
 pub mod mapping;
 pub mod policy;
+pub mod proposal;
 pub mod resolve;
 pub mod retry;
 pub mod roles;

@@ -14,6 +14,7 @@ mod compose;
 mod confirm;
 mod converge;
 mod delete;
+mod discovery;
 mod error;
 mod intake;
 mod lanes;
@@ -26,10 +27,11 @@ mod tokens;
 
 pub use bulk::BulkAnswer;
 pub use converge::Workers;
+pub use discovery::{CatalogueSeen, TargetTest};
 pub use error::Error;
 pub use intake::{Precondition, Saved};
 pub use plan::{Plan, PlannedLink};
-pub use report::{Health, LinkError, LinkReport, TargetHealth, TargetReport, TargetTest};
+pub use report::{Health, LinkError, LinkReport, TargetHealth, TargetReport};
 pub use targets::{Target, Targets};
 
 use arc_swap::ArcSwap;

@@ -3,7 +3,7 @@
 use crate::targets::Target;
 use crate::{Engine, Error};
 use connector_layers::BreakerState;
-use connector_spi::{ConnError, Health as TargetSays, KindCaps, KindRole, TargetSchema};
+use connector_spi::ConnError;
 use gateway_domain::audit::{Action, AuditEntry};
 use gateway_domain::link::{Link, LinkKey, LinkState};
 use gateway_domain::{Lane, dependency};
@@ -132,26 +132,6 @@ pub struct TargetHealth {
     pub why: Option<String>,
 }
 
-/// The outcome of `chartgate target test`.
-#[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TargetTest {
-    /// The target's name.
-    pub name: String,
-    /// The kind of connector.
-    pub kind: String,
-    /// It answers and lets us in.
-    pub ok: bool,
-    /// What it said of itself.
-    pub says: Option<TargetSays>,
-    /// Why not.
-    pub error: Option<String>,
-    /// Kinds of objects, with their natural keys.
-    pub kinds: Vec<String>,
-    /// What it cannot do, each with the consequence for somebody who leaves.
-    pub consequences: Vec<String>,
-}
-
 impl Engine {
     /// How each target stands.
     ///
@@ -235,42 +215,6 @@ impl Engine {
         Ok(count)
     }
 
-    /// Asks a target whether it answers, what it consists of and what it cannot do.
-    ///
-    /// # Errors
-    /// [`Error::Unknown`] when there is no such target. That the target does not answer is no error but the result.
-    pub async fn test_target(&self, name: &str) -> Result<TargetTest, Error> {
-        let target = self.targets().named(name).ok_or_else(|| Error::Unknown(format!("target {name}")))?;
-        target.layered().try_again();
-        let cx = target.ctx("target-test", 1, Lane::Interactive);
-        let mut test = TargetTest {
-            name: target.name().to_owned(),
-            kind: target.kind().to_owned(),
-            ok: false,
-            says: None,
-            error: None,
-            kinds: Vec::new(),
-            consequences: Vec::new(),
-        };
-        match target.connector().check(&cx).await {
-            Ok(says) => test.says = Some(says),
-            Err(error) => {
-                test.error = Some(error.to_string());
-                return Ok(test);
-            }
-        }
-        match target.connector().schema(&cx).await {
-            Ok(schema) => {
-                test.ok = true;
-                test.kinds = schema.kinds.iter().map(|(kind, of)| format!("{kind} by {:?}", of.natural_keys)).collect();
-                test.consequences = consequences(&schema, target);
-            }
-            Err(error) => test.error = Some(error.to_string()),
-        }
-        target.woken().notify_one();
-        Ok(test)
-    }
-
     /// Whether the store and the targets work, as far as is known without asking them.
     pub async fn health(&self) -> Health {
         let targets = self
@@ -305,42 +249,4 @@ fn report(target: &Target, links: TargetStatus) -> TargetReport {
         in_flight: limits.in_flight,
         slots: limits.slots,
     }
-}
-
-/// What the target cannot do, each in one sentence that says what it means for a leaver.
-fn consequences(schema: &TargetSchema, target: &Target) -> Vec<String> {
-    let mut told = Vec::new();
-    for (kind, of) in schema.kinds.iter().filter(|(_, of)| of.role == KindRole::Account) {
-        let KindCaps { disable, revoke_sessions, end_date, effective, conditional_update, list, .. } = of.caps;
-        let name = target.name();
-        if !disable {
-            told.push(format!(
-                "{name} cannot switch an {kind} off: a leaver's access ends only by taking entitlements or by deleting."
-            ));
-        }
-        if !revoke_sessions {
-            told.push(format!(
-                "{name} cannot end sessions: a leaver who is logged in stays so until the session ends by itself."
-            ));
-        }
-        if !effective {
-            told.push(format!(
-                "{name} cannot tell who is let in: the closing of a leaver's {kind} is shown as unverified."
-            ));
-        }
-        if !end_date {
-            told.push(format!(
-                "{name} has no end dates: a leaver's access ends when the gateway acts, and not while it is down."
-            ));
-        }
-        if !conditional_update {
-            told.push(format!(
-                "{name} has no versions: a change made there by hand at the same moment may be overwritten."
-            ));
-        }
-        if !list {
-            told.push(format!("{name} cannot list its {kind}s: accounts that nobody here made stay unseen."));
-        }
-    }
-    told
 }

@@ -5,6 +5,7 @@
 
 mod admin;
 mod check;
+mod connector;
 #[cfg(feature = "demo")]
 mod demo;
 mod describe;
@@ -12,6 +13,7 @@ mod links;
 mod paper;
 mod place;
 mod plan;
+mod proposals;
 mod retry;
 mod serve;
 mod status;
@@ -53,6 +55,9 @@ enum Command {
     /// Targets and kinds of connectors.
     #[command(subcommand)]
     Target(target::Target),
+    /// For people who connect a target: a beginning, and the contract's checks.
+    #[command(subcommand)]
+    Connector(connector::Connector),
     /// The reference of the configuration file, in Markdown.
     DescribeConfig(describe::DescribeConfig),
 }
@@ -105,6 +110,7 @@ pub fn run(kinds: &Kinds) -> ExitCode {
         Command::Plan(command) => command.run(),
         Command::Token(command) => command.run(kinds),
         Command::Target(command) => command.run(kinds),
+        Command::Connector(command) => command.run(kinds),
         Command::DescribeConfig(command) => command.run(),
     };
     match outcome {

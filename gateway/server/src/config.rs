@@ -16,7 +16,7 @@ pub(crate) mod shape;
 pub(crate) mod tree;
 
 pub(crate) use load::pointer_of;
-pub use load::{Loaded, LoadedTarget, Reading, admin_socket, load, plain, read};
+pub use load::{Loaded, LoadedTarget, Reading, admin_socket, load, one_target, plain, read};
 pub use nearest::hint as nearest_hint;
 pub use problem::Problem;
 pub use reference::reference;

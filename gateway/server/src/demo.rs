@@ -58,7 +58,7 @@ pub struct Demo {
     people: usize,
     movements: usize,
     // Dropped last: it holds the store and the secrets.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// What one target came to.
@@ -93,7 +93,7 @@ pub async fn run(options: Options) -> Outcome<bool> {
     let verdicts = demo.verdicts(&[before, middle]).await?;
     let right = show::verdict(&verdicts);
     if !options.exit {
-        show::serving(&demo.gateway.url(), &demo.scenes);
+        show::serving(&demo.gateway.url(), &demo.scenes, &demo.folder.path().join("admin.sock"));
         tokio::signal::ctrl_c().await?;
     }
     demo.stop().await;
@@ -130,7 +130,7 @@ impl Demo {
         let providers = Providers::new(&gateway.url(), entra, okta)?;
         let workforce = Workforce::made(SEED, options.people);
         let (people, movements) = (workforce.people.len(), options.movements);
-        Ok(Demo { gateway, scenes, workforce, providers, people, movements, _folder: folder })
+        Ok(Demo { gateway, scenes, workforce, providers, people, movements, folder })
     }
 
     /// The targets, for whoever wants to look or to meddle.

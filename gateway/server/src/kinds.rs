@@ -1,5 +1,6 @@
 //! The kinds of connectors that this program has: the only place that names them.
 
+use connector_http::HttpConfig;
 use connector_spi::{ConnectorType, Erase, ErasedType};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ impl Kinds {
         let none = Self { kinds: BTreeMap::new(), profiles: BTreeMap::new() };
         let mut kinds = none
             .with::<connector_ldap::Ldap>()
+            .with::<connector_plugin::Plugin>()
             .with::<connector_rest::Rest>()
             .with::<connector_scim::Scim>()
             .with::<connector_soap::Soap>()
@@ -62,6 +64,13 @@ impl Kinds {
     /// Names of all kinds, in order.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + Clone {
         self.kinds.keys().copied()
+    }
+
+    /// Where a connector of this kind with these settings may go through the gateway's own door, if anywhere. Kinds of this
+    /// program open doors of their own.
+    #[must_use]
+    pub fn network(&self, kind: &str, settings: &serde_json::Value) -> Option<HttpConfig> {
+        (kind == connector_plugin::Plugin::NAME).then(|| connector_plugin::network(settings)).flatten()
     }
 
     /// The profile of this name.

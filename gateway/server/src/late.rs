@@ -149,7 +149,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_target_that_could_not_be_opened_is_opened_by_a_later_call() {
-        let host: Arc<dyn Host> = Arc::new(TargetHost::new("slow"));
+        let host: Arc<dyn Host> = Arc::new(TargetHost::new("slow", None));
         let cx = Ctx::new("op", Instant::now() + Duration::from_secs(5), Arc::clone(&host));
         let connector = open(Arc::new(Erase::<Slow>::new()), serde_json::json!({}), host, "slow").await;
 

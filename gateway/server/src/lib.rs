@@ -11,9 +11,12 @@ pub mod demo;
 pub mod environment;
 mod host;
 pub mod kinds;
+#[cfg(feature = "demo")]
+pub mod kit;
 mod late;
 mod lines;
 pub mod logging;
+pub mod scaffold;
 pub mod secrets;
 pub mod target_file;
 pub mod wire;

@@ -146,7 +146,7 @@ async fn open_target(target: LoadedTarget, kinds: &Kinds, metrics: &Metrics) -> 
     let LoadedTarget { name, id, kind, settings, layers, adopt_entitled } = target;
     let connector_type = kinds.named(&kind).cloned();
     let connector_type = connector_type.ok_or_else(|| StartError(format!("there is no kind of connector {kind:?}")))?;
-    let host: Arc<dyn Host> = Arc::new(TargetHost::new(&name));
+    let host: Arc<dyn Host> = Arc::new(TargetHost::new(&name, kinds.network(&kind, &settings)));
     let connector = late::open(connector_type, settings, Arc::clone(&host), &name).await;
     let call = longest_call(&layers);
     let layered = connector_layers::wrap(connector, &name, &kind, layers, metrics.clone());

@@ -4,6 +4,8 @@
 
 #[path = "command_line/check.rs"]
 mod check;
+#[path = "command_line/connector.rs"]
+mod connector;
 #[path = "command_line/describe.rs"]
 mod describe;
 #[path = "command_line/program.rs"]

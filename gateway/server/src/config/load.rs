@@ -2,8 +2,8 @@
 
 use super::files::{self, PROFILE, lay_files_under};
 use super::meaning::wrong_store;
-use super::tree::Node;
-use super::{Config, Problem, shape};
+use super::tree::{Node, What};
+use super::{Config, Problem, Target, shape};
 use crate::kinds::Kinds;
 use crate::secrets;
 use connector_layers::LayerConfig;
@@ -98,6 +98,33 @@ pub fn read(name: &str, text: String, kinds: &Kinds) -> Reading {
     warnings.sort_by_key(order);
     let loaded = loaded.filter(|_| problems.is_empty());
     Reading { problems, unreachable, warnings, loaded }
+}
+
+/// Reads one target apart from a configuration: `kind`, `profile` or `file`, and `settings`, as `[[target]]` has them. Secrets are
+/// not asked for. An `Err` lists what is wrong.
+pub fn one_target(path: &str, kinds: &Kinds) -> Result<(String, Value), Vec<Problem>> {
+    let text = files::text(path).map_err(|message| vec![Problem::of_file(path, 1, message)])?;
+    let (target, problems) = Node::parse(path, text);
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let (key, value) = (target.key.clone(), target.value.clone());
+    let node = |what| Node { key: key.clone(), value: value.clone(), what };
+    let list = node(What::List(vec![target]));
+    let mut root = node(What::Table(vec![("target".to_owned(), list)]));
+    let mut problems = Vec::new();
+    let unread = lay_files_under(&mut root, kinds, &mut problems);
+    let json = root.json();
+    let mut load = Load { root: &root, kinds, unread, problems, unreachable: Vec::new(), warnings: Vec::new() };
+    let schema = schemars::schema_for!(Target).to_value();
+    let target = json.pointer("/target/0").cloned().unwrap_or_default();
+    let found = shape::walk(&schema, &target);
+    load.misfits(found, "/target/0");
+    let kind = target.get("kind").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let settings = target.get("settings").cloned().unwrap_or_else(|| Value::Object(serde_json::Map::new()));
+    load.settings(0, &kind, &settings);
+    let Load { problems, .. } = load;
+    if problems.is_empty() { Ok((kind, settings)) } else { Err(problems) }
 }
 
 /// The administration socket that a file names, whatever else is wrong with it.

@@ -186,29 +186,34 @@ impl Load<'_> {
         }
     }
 
-    fn target(&mut self, place: usize, target: &Target) -> LoadedTarget {
+    /// Whether a target's settings are those of its kind.
+    pub(super) fn settings(&mut self, place: usize, kind: &str, settings: &Value) {
         let at = format!("/target/{place}");
-        let settings = Value::Object(target.settings.clone());
         let kinds = self.kinds;
-        match kinds.named(&target.kind) {
+        match kinds.named(kind) {
             None => {
-                let message = match target.kind.as_str() {
+                let message = match kind {
                     "" => "kind is missing".to_owned(),
                     kind => format!("there is no kind of connector {kind:?}"),
                 };
-                self.say(&format!("{at}/kind"), message, nearest::hint(&target.kind, kinds.names()));
+                self.say(&format!("{at}/kind"), message, nearest::hint(kind, kinds.names()));
             }
             Some(_) if self.unread.contains(&place) => {}
             Some(kind) => {
                 let at = format!("{at}/settings");
-                let found = shape::walk(&kind.config_schema(), &settings);
+                let found = shape::walk(&kind.config_schema(), settings);
                 let sound = found.misfits.is_empty();
                 self.misfits(found, &at);
-                for issue in sound.then(|| kind.check_json(&settings)).into_iter().flatten() {
+                for issue in sound.then(|| kind.check_json(settings)).into_iter().flatten() {
                     self.issue(&at, issue);
                 }
             }
         }
+    }
+
+    fn target(&mut self, place: usize, target: &Target) -> LoadedTarget {
+        let settings = Value::Object(target.settings.clone());
+        self.settings(place, &target.kind, &settings);
         LoadedTarget {
             name: target.name.clone(),
             id: target.id.clone().unwrap_or_else(|| target.name.clone()),

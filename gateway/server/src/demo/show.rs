@@ -4,6 +4,7 @@ use super::{Options, Scene, Verdict};
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{CellAlignment, Table, TableComponent};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::path::Path;
 
 /// The first lines.
 pub fn title(options: &Options, scenes: &[Box<dyn Scene>]) {
@@ -95,9 +96,11 @@ pub fn verdict(verdicts: &[Verdict]) -> bool {
 }
 
 /// Where it goes on.
-pub fn serving(scim: &str, scenes: &[Box<dyn Scene>]) {
+pub fn serving(scim: &str, scenes: &[Box<dyn Scene>], operators: &Path) {
     println!("\nStill serving until Ctrl-C:\n  {:12} {scim}", "SCIM");
     for scene in scenes {
         println!("  {:12} {}", scene.name(), scene.place());
     }
+    println!("\nLook around:\n  chartgate status --socket {}", operators.display());
+    println!("  chartgate target test ehr-soap --socket {}", operators.display());
 }

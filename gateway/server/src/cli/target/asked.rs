@@ -84,7 +84,7 @@ impl Asked {
             (None, Some(case)) => (case.call.clone(), case.cx.clone()),
             (None, None) => return Err(Failure("name a call by --call or --case".to_owned())),
         };
-        let host = Arc::new(TargetHost::new(&self.target));
+        let host = Arc::new(TargetHost::new(&self.target, None));
         Ok(Found { known: settings.to_string(), kind, settings, suite, case, call, cx, left_open, host })
     }
 

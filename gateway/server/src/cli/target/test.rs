@@ -2,7 +2,7 @@
 
 use crate::cli::admin::escape;
 use crate::cli::paper::{self, Tone, columns, print, print_json, text};
-use crate::cli::{Failure, Outcome, Running};
+use crate::cli::{Failure, Outcome, Running, proposals};
 use crate::kinds::Kinds;
 use crate::target_file::{self, Reading};
 use clap::Args;
@@ -123,6 +123,7 @@ impl Test {
                 print(&format!("  {title}  {}\n", text(line)));
             }
         }
+        print(&proposals::shown(&test));
         Ok(ok)
     }
 }

@@ -1,0 +1,215 @@
+//! A proxy that does harm to a directory over LDAP, without TLS. It counts the writes that reach the directory.
+
+use crate::faults::{Fault, FaultProxy};
+use crate::subject::StateProbe;
+use async_trait::async_trait;
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::watch,
+    task::JoinHandle,
+    time::sleep,
+};
+
+/// Tags of requests (RFC 4511, section 4): bind, search, modify, add, delete, modify DN.
+const BIND: u8 = 0x60;
+const SEARCH: u8 = 0x63;
+const WRITES: [u8; 4] = [0x66, 0x68, 0x4a, 0x6c];
+/// Tags of the answers to writes, and of the end of a search.
+const WRITTEN: [u8; 4] = [0x67, 0x69, 0x6b, 0x6d];
+const SEARCHED: u8 = 0x65;
+
+/// Largest message that is passed on, in octets.
+const LARGEST: usize = 16 << 20;
+
+/// A proxy that knows where a message of LDAP begins and ends, and no more. Point the connector's address at
+/// [`addr`](LdapProxy::addr).
+pub struct LdapProxy {
+    here: SocketAddr,
+    shared: Arc<Shared>,
+    cut: watch::Sender<u32>,
+    listening: JoinHandle<()>,
+}
+
+struct Shared {
+    there: SocketAddr,
+    fault: Mutex<Fault>,
+    passed: AtomicU64,
+}
+
+impl Shared {
+    fn fault(&self) -> Fault {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LdapProxy {
+    /// Starts before a directory.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub async fn before(there: SocketAddr) -> io::Result<Arc<Self>> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let here = listener.local_addr()?;
+        let shared = Arc::new(Shared { there, fault: Mutex::new(Fault::Off), passed: AtomicU64::new(0) });
+        let (cut, cuts) = watch::channel(0);
+        let accepting = Arc::clone(&shared);
+        let listening = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                if accepting.fault() == Fault::ResetBeforeSend {
+                    continue;
+                }
+                let (shared, mut cuts) = (Arc::clone(&accepting), cuts.clone());
+                tokio::spawn(async move {
+                    cuts.mark_unchanged();
+                    tokio::select! {
+                        _ = cuts.changed() => {}
+                        _ = converse(client, &shared) => {}
+                    }
+                });
+            }
+        });
+        Ok(Arc::new(Self { here, shared, cut, listening }))
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.here
+    }
+}
+
+impl Drop for LdapProxy {
+    fn drop(&mut self) {
+        self.listening.abort();
+    }
+}
+
+#[async_trait]
+impl FaultProxy for LdapProxy {
+    fn supports(&self, fault: Fault) -> bool {
+        // LDAP has no answer that names a time to wait.
+        !matches!(fault, Fault::Throttled { .. })
+    }
+
+    async fn set(&self, fault: Fault) {
+        *self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+        if matches!(fault, Fault::ResetBeforeSend | Fault::Unauthorized | Fault::Off) {
+            self.cut.send_modify(|cuts| *cuts += 1);
+            sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// Two equal states: no write reached the directory in between.
+#[async_trait]
+impl StateProbe for LdapProxy {
+    async fn state(&self) -> String {
+        self.shared.passed.load(Ordering::SeqCst).to_string()
+    }
+}
+
+async fn converse(client: TcpStream, shared: &Shared) -> Option<()> {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = TcpStream::connect(shared.there).await.ok()?.into_split();
+    loop {
+        tokio::select! {
+            request = message(&mut from_client) => {
+                let Message { whole, id, tag } = request?;
+                match shared.fault() {
+                    Fault::Unavailable if tag != BIND => to_client.write_all(&refusal(&id, tag, 52)).await.ok()?,
+                    Fault::Unauthorized if tag == BIND => to_client.write_all(&refusal(&id, tag, 49)).await.ok()?,
+                    Fault::Html => {
+                        to_client.write_all(b"HTTP/1.1 200 OK\r\n\r\n<!DOCTYPE html><html></html>").await.ok()?;
+                        return None;
+                    }
+                    Fault::SlowBody if tag != BIND => trickle(&mut to_client).await?,
+                    _ => {
+                        shared.passed.fetch_add(u64::from(WRITES.contains(&tag)), Ordering::SeqCst);
+                        to_server.write_all(&whole).await.ok()?;
+                    }
+                }
+            }
+            answer = message(&mut from_server) => {
+                let Message { mut whole, tag, .. } = answer?;
+                match shared.fault() {
+                    // Done, and nobody is told.
+                    Fault::ResetAfterSend if WRITTEN.contains(&tag) => return None,
+                    // The result code of the page's end becomes 4, sizeLimitExceeded.
+                    Fault::TruncatedPage if tag == SEARCHED => {
+                        let code = whole.windows(3).position(|octets| octets == [0x0a, 0x01, 0x00]);
+                        if let Some(code) = code.and_then(|at| whole.get_mut(at + 2)) {
+                            *code = 4;
+                        }
+                    }
+                    _ => {}
+                }
+                to_client.write_all(&whole).await.ok()?;
+            }
+        }
+    }
+}
+
+/// One message: all of it, its id as encoded, and the tag of its operation.
+struct Message {
+    whole: Vec<u8>,
+    id: Vec<u8>,
+    tag: u8,
+}
+
+/// Not safe to drop half-way; directories and clients write whole messages.
+async fn message(from: &mut OwnedReadHalf) -> Option<Message> {
+    from.readable().await.ok()?;
+    let mut whole = vec![0; 2];
+    from.read_exact(&mut whole).await.ok()?;
+    let length = match *whole.get(1)? {
+        short @ 0..=0x7f => usize::from(short),
+        long => {
+            let mut digits = vec![0; usize::from(long & 0x7f).min(4)];
+            from.read_exact(&mut digits).await.ok()?;
+            whole.extend(&digits);
+            digits.iter().fold(0, |length, digit| (length << 8) | usize::from(*digit))
+        }
+    };
+    if length > LARGEST {
+        return None;
+    }
+    let head = whole.len();
+    whole.resize(head + length, 0);
+    from.read_exact(whole.get_mut(head..)?).await.ok()?;
+    let end = head + 2 + usize::from(*whole.get(head + 1)?);
+    let (id, tag) = (whole.get(head..end)?.to_vec(), *whole.get(end)?);
+    Some(Message { whole, id, tag })
+}
+
+/// The refusal of a request with a result code and no words.
+fn refusal(id: &[u8], request: u8, code: u8) -> Vec<u8> {
+    let answer = match request {
+        SEARCH => SEARCHED,
+        0x4a => 0x6b,
+        other => other.saturating_add(1),
+    };
+    let result = [answer, 7, 0x0a, 1, code, 4, 0, 4, 0];
+    let length = u8::try_from(id.len() + result.len()).unwrap_or(u8::MAX);
+    [&[0x30, length][..], id, &result].concat()
+}
+
+async fn trickle(to: &mut OwnedWriteHalf) -> Option<()> {
+    to.write_all(&[0x30, 0x83, 0x0f, 0xff, 0xff]).await.ok()?;
+    loop {
+        to.write_all(&[0x02]).await.ok()?;
+        sleep(Duration::from_millis(50)).await;
+    }
+}
