@@ -77,7 +77,7 @@ impl Trace {
         if !found.left_open.is_empty() {
             return offline(found, kinds, host).await;
         }
-        if found.kind == "ldap" || found.kind == "sql" {
+        if found.kind == "sql" || target_file::stand(&found.kind).is_none() {
             return Err(Failure(format!(
                 "a target of kind {} is not called over HTTP: there is nothing to show",
                 found.kind
