@@ -4,7 +4,7 @@
 
 mod far;
 mod hostile;
-#[path = "../sdk/rust/examples/pager.rs"]
+#[path = "../sdk/rust/examples/pager/main.rs"]
 mod pager;
 mod steady;
 
