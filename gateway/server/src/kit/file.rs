@@ -78,6 +78,9 @@ fn lines(problems: Vec<Problem>, folder: &Path) -> String {
 pub fn scim(url: &str, token: &str, kinds: &Kinds) -> Result<Case, String> {
     let profile = kinds.profile("scim").ok_or("this program has no profile scim")?;
     let mut settings: Value = toml::from_str(profile.text).map_err(|error| error.to_string())?;
+    if let Some(members) = settings.as_object_mut() {
+        crate::target_file::APART.iter().for_each(|apart| drop(members.remove(*apart)));
+    }
     let mut set = |pointer: &str, value: Value| between::point(&mut settings, pointer, value);
     set(
         "/http",
