@@ -1,7 +1,8 @@
 //! `chartgate connector test`, as somebody who connects a target runs it.
 
 use crate::program::{Ran, program, run};
-use fixtures::servers::{Slapd, slapd::Options};
+use fixtures::servers::{Certificate, Samba, Slapd, samba, slapd::Options};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -48,6 +49,43 @@ fn the_profile_for_openldap_keeps_the_contract_on_a_real_one() {
     fs::copy(shipped("openldap").join("kit.toml"), room.path().join("kit.toml")).unwrap();
 
     assert!(passed(&report(&here)) >= 50);
+}
+
+#[test]
+fn the_profile_for_active_directory_keeps_the_contract_on_a_real_domain() {
+    let units = ["OU=people", "OU=entitlements", "OU=inner,OU=entitlements"];
+    let groups = [("grp-ed", units[1]), ("grp-inner", units[2])];
+    let mut seed = String::new();
+    for unit in units {
+        seed += &format!("dn: {unit},{}\nobjectClass: organizationalUnit\n\n", samba::SUFFIX);
+    }
+    for (name, unit) in groups {
+        let suffix = samba::SUFFIX;
+        seed += &format!("dn: CN={name},{unit},{suffix}\nobjectClass: group\nsAMAccountName: {name}\n\n");
+    }
+    let Some(domain) = Samba::start(&certificate("directory.example"), &seed).unwrap() else { return };
+    let room = tempfile::tempdir().unwrap();
+    let target = fs::read_to_string(shipped("active-directory").join("target.toml")).unwrap();
+    let here = room.path().join("target.toml");
+    fs::write(&here, target.replace("127.0.0.1:636", &domain.tls.to_string())).unwrap();
+    fs::copy(domain.folder().join("ca.pem"), room.path().join("ca.pem")).unwrap();
+    fs::copy(shipped("active-directory").join("kit.toml"), room.path().join("kit.toml")).unwrap();
+
+    let report = report(&here);
+
+    assert!(passed(&report) >= 40, "{report:#}");
+}
+
+/// A certificate for this name, with that of who signed it after it.
+fn certificate(name: &str) -> Certificate {
+    let mut ca = CertificateParams::new(vec![]).unwrap();
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca_key = KeyPair::generate().unwrap();
+    let ca_certificate = ca.self_signed(&ca_key).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    let chain = leaf.signed_by(&key, &Issuer::new(ca, ca_key)).unwrap().pem() + &ca_certificate.pem();
+    Certificate { certificate: chain, key: key.serialize_pem() }
 }
 
 #[test]
