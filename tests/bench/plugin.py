@@ -25,7 +25,7 @@ class Steady(Connector):
     def get(self, cx, kind, id):
         return account(id)
 
-    def list(self, cx, kind, cursor, size):
+    def list_page(self, cx, kind, cursor, size):
         start = int(cursor or 0)
         end = min(start + size, ACCOUNTS)
         items = [account(f"A{number:06}") for number in range(start, end)]

@@ -7,8 +7,9 @@ use connector_plugin::Plugin;
 use connector_spi::{Connector, Erase, ErasedType, Host, Kind, NativeId};
 use connector_testkit::TestHost;
 use serde_json::{Value, json};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -23,7 +24,7 @@ pub fn measure() -> Vec<Figure> {
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let own = std::env::current_exe().expect("a program knows its own path");
     let program = own.with_file_name("chartgate-test-plugin");
-    let mut figures = Vec::new();
+    let mut figures = vec![floor()];
     let rust = json!({"command": [program], "sha256": digest(&program), "env": {"MODE": "steady"}});
     figures.extend(runtime.block_on(of("Rust", rust, 50.0)));
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -37,6 +38,28 @@ pub fn measure() -> Vec<Figure> {
         figures.extend(runtime.block_on(of("Python", settings, 150.0)));
     }
     figures
+}
+
+/// What the machine takes for a line to another process and back, with nothing done to it: no call can be faster.
+fn floor() -> Figure {
+    let mut echo = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("cat runs");
+    let (mut to, mut from) = (echo.stdin.take().expect("a pipe"), echo.stdout.take().expect("a pipe"));
+    let (line, calls) = ([b'x'; 800], size("CALLS", 20_000));
+    let mut back = [0; 800];
+    let mut rounds = Vec::new();
+    for _ in 0..size("ROUNDS", 5) {
+        let mut times = Vec::with_capacity(calls);
+        for _ in 0..calls {
+            let began = Instant::now();
+            to.write_all(&line).and_then(|()| from.read_exact(&mut back)).expect("it comes back");
+            times.push(began.elapsed().as_secs_f64() * 1e6);
+        }
+        rounds.push(median(&times));
+    }
+    drop(to);
+    echo.wait().expect("it ends with its input");
+    Figure::of("A line to another process and back", None, "us", rounds)
+        .with("800 octets through `cat`: the machine's floor")
 }
 
 fn digest(path: &PathBuf) -> String {
