@@ -58,7 +58,7 @@ fn floor() -> Figure {
     }
     drop(to);
     echo.wait().expect("it ends with its input");
-    Figure::of("A line to another process and back", None, "us", rounds)
+    Figure::of("A line to another process and back", None, "µs", rounds)
         .with("800 octets through `cat`: the machine's floor")
 }
 
@@ -86,7 +86,7 @@ async fn of(sdk: &str, mut settings: Value, goal: f64) -> Vec<Figure> {
     // Python's pipelining is bounded by its one interpreter lock: reported.
     let rate = (sdk == "Rust").then_some(Goal::AtLeast(5_000.0));
     vec![
-        Figure::of(format!("{sdk} plugin: a get of 15 attributes"), Some(Goal::AtMost(goal)), "us", alone)
+        Figure::of(format!("{sdk} plugin: a get of 15 attributes"), Some(Goal::AtMost(goal)), "µs", alone)
             .with(format!("median of {calls} calls, one by one")),
         Figure::of(format!("{sdk} plugin: calls over one process"), rate, "/s", together)
             .with(format!("{TOGETHER} at a time")),
