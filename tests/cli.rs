@@ -184,3 +184,34 @@ async fn a_targets_catalogue_is_imported_and_what_people_wrote_in_it_stays() {
     assert!(!failed.status.success());
     assert_eq!(std::fs::read_to_string(&file).unwrap(), kept);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_source_sends_beside_the_interoperability_profile_is_shown() {
+    let tree = TestDirectory::start("manners").await;
+    let hospital = Hospital::new(&Wiring { directory: Some(tree.url()), ..Wiring::default() });
+    let gateway = Gateway::serve(&hospital.config);
+    let client = gateway.client(&gateway.token("entra"));
+    let quiet = String::from_utf8(gateway.cli(&["status"]).stdout).unwrap();
+    assert!(!quiet.contains("dropped"), "{quiet}");
+
+    // A person with an attribute that no schema knows, and a change without a path.
+    let person = json!({
+        "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"], "userName": "manners", "shoeSize": "private value",
+        "name": { "familyName": "Example", "givenName": "Test" },
+    });
+    let made = client.post("/Users", &person).await;
+    assert_eq!(made.status, 201);
+    let id = made.body["id"].as_str().unwrap().to_owned();
+    let change = json!([{ "op": "replace", "value": { "title": "Nurse" } }]);
+    assert_eq!(client.patch(&format!("/Users/{id}"), change).await.status, 200);
+
+    let sources = json_of(&gateway, &["status", "--sources"]);
+    let entra = sources.as_array().unwrap().iter().find(|of| of["source"] == "entra").unwrap();
+    let sections: Vec<&str> =
+        entra["breaches"].as_array().unwrap().iter().map(|of| of["section"].as_str().unwrap()).collect();
+    assert_eq!(sections, ["5.3", "6.5.1.1"], "{sources:#}");
+    assert_eq!(entra["ignored"]["shoeSize"], 1, "{sources:#}");
+    let shown = String::from_utf8(gateway.cli(&["status"]).stdout).unwrap();
+    assert!(shown.contains("entra (tolerant): dropped shoeSize (1)"), "{shown}");
+    assert!(!shown.contains("private value"), "names, never values: {shown}");
+}

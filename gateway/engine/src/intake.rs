@@ -70,7 +70,8 @@ impl Engine {
         needs: Needs,
     ) -> Result<Saved, Error> {
         let id = self.mint();
-        let Parsed { resource, members, ignored, .. } = parsed;
+        let Parsed { resource, members, ignored, breaches } = parsed;
+        self.hear(caller, &breaches, &ignored);
         let external_id = resource.external_id().map(str::to_owned);
         let attrs = storable(resource, ty);
         let members: Vec<MemberOp> =
@@ -100,7 +101,8 @@ impl Engine {
         parsed: Parsed,
         needs: Needs,
     ) -> Result<Saved, Error> {
-        let Parsed { resource, members, ignored, .. } = parsed;
+        let Parsed { resource, members, ignored, breaches } = parsed;
+        self.hear(caller, &breaches, &ignored);
         let external_id = resource.external_id().map(str::to_owned);
         let members: Vec<MemberOp> = match members {
             _ if !ty.accepts_members() => Vec::new(),
@@ -132,6 +134,7 @@ impl Engine {
         patch: Patch,
         needs: Needs,
     ) -> Result<Saved, Error> {
+        self.hear(caller, patch.breaches(), patch.ignored());
         let ignored = patch.ignored().to_vec();
         self.change(caller, ty, id, ignored, needs, |old, own_name| {
             when.check(old.version)?;

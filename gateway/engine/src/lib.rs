@@ -19,6 +19,7 @@ mod discovery;
 mod error;
 mod intake;
 mod lanes;
+mod manners;
 mod plan;
 mod prepare;
 mod report;
@@ -32,6 +33,7 @@ pub use converge::Workers;
 pub use discovery::{CatalogueSeen, TargetTest};
 pub use error::Error;
 pub use intake::{Precondition, Saved};
+pub use manners::{BreachCount, SourceManners};
 pub use plan::{Plan, PlannedLink};
 pub use report::{Health, LinkError, LinkReport, TargetHealth, TargetReport};
 pub use targets::{Target, Targets};
@@ -65,6 +67,7 @@ pub(crate) struct Inner {
     pub(crate) indexes: BTreeMap<String, IndexPlan>,
     pub(crate) targets: Targets,
     pub(crate) waits: confirm::Waits,
+    pub(crate) manners: manners::Seen,
     pub(crate) sweeper: tokio::sync::Notify,
     pub(crate) tokens: tokens::Tokens,
 }
@@ -106,6 +109,7 @@ impl Engine {
             indexes,
             targets: Targets::new(targets),
             waits: confirm::Waits::default(),
+            manners: manners::Seen::default(),
             sweeper: tokio::sync::Notify::new(),
             tokens: tokens::Tokens::new(fixed_token),
         })))

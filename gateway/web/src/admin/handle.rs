@@ -65,6 +65,7 @@ impl Desk<'_> {
         let allowed = allowed(path).ok_or_else(nowhere)?;
         match (path, http.method()) {
             (["status"], &Method::GET) => ok(&self.engine.status().await?),
+            (["sources"], &Method::GET) => ok(&self.engine.manners()),
             (["links"], &Method::GET) => self.links().await,
             (["retry"], &Method::POST) => self.retry().await,
             (["plan", user], &Method::GET) => ok(&self.engine.plan(&ResourceId::from(*user)).await?),
@@ -159,7 +160,7 @@ impl Desk<'_> {
 /// What a path takes, as `Allow` says it.
 fn allowed(path: &[&str]) -> Option<&'static str> {
     match path {
-        ["status" | "links"] | ["plan", _] | ["targets", _, "catalogue"] => Some("GET"),
+        ["status" | "sources" | "links"] | ["plan", _] | ["targets", _, "catalogue"] => Some("GET"),
         ["retry"] | ["targets", _, "test"] => Some("POST"),
         ["tokens"] => Some("GET, POST"),
         ["tokens", _] => Some("DELETE"),
