@@ -224,13 +224,29 @@ fn elsewhere(response: &mut HttpResponse, base: &Url) {
 pub struct Remembering {
     inner: Arc<dyn Host>,
     given: Mutex<Vec<Secret>>,
+    told: Mutex<Vec<Told>>,
+}
+
+/// What a connector told the gateway's log.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Told {
+    /// Its words.
+    pub message: String,
+    /// Its fields.
+    pub fields: BTreeMap<String, String>,
 }
 
 impl Remembering {
     /// Around another host.
     #[must_use]
     pub fn new(inner: Arc<dyn Host>) -> Arc<Self> {
-        Arc::new(Self { inner, given: Mutex::default() })
+        Arc::new(Self { inner, given: Mutex::default(), told: Mutex::default() })
+    }
+
+    /// What was told so far. A connector tells no secrets and no values.
+    #[must_use]
+    pub fn told(&self) -> Vec<Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The case with every secret that was given taken out.
@@ -255,6 +271,9 @@ impl Host for Remembering {
     }
 
     fn event(&self, level: connector_spi::Level, message: &str, fields: &[(&str, &str)]) {
+        let fields_of = fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let told = Told { message: message.to_owned(), fields: fields_of };
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).push(told);
         self.inner.event(level, message, fields);
     }
 }

@@ -3,6 +3,7 @@
 use super::program::{Ran, program, run};
 use fixtures::ehr_rest::{EhrRest, Options};
 use fixtures::ehr_soap::{self, EhrSoap};
+use fixtures::ehr_sql::EhrSql;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -198,6 +199,43 @@ fn a_trace_shows_the_first_write_and_does_not_send_it() {
     assert!(ran.out.contains("answer 201") && ran.out.contains("result"), "{}", ran.out);
     assert!(!ran.out.contains("test-only"), "no secret is shown");
     assert_eq!(live.ehr.state()["accounts"].as_array().unwrap().len(), 1);
+}
+
+/// A configuration with the tables of the meditech-like system in a file.
+async fn ward() -> (TempDir, EhrSql) {
+    let room = tempfile::tempdir().unwrap();
+    let path = room.path().join("ward.db");
+    let ehr = EhrSql::load(&format!("sqlite://{}?mode=rwc", path.display())).await.unwrap();
+    let config = r#"
+[[target]]
+name = "ward"
+kind = "sql"
+profile = "meditech-like"
+[target.settings]
+zone = "America/New_York"
+database = { engine = "sqlite", path = "ward.db" }
+"#;
+    fs::write(room.path().join("chartgate.toml"), config).unwrap();
+    (room, ehr)
+}
+
+#[tokio::test]
+async fn a_trace_of_a_database_shows_each_statement_and_runs_none_that_writes() {
+    let (room, ehr) = ward().await;
+    let make = r#"{ op = "create", kind = "account", attrs = { givenName = ["Realfirst"], familyName = ["Reallast"],
+        employeeNumber = ["471100"] }, entitlements = [{ type = "access-group", value = "CSRX" }] }"#;
+    let call = make.replace('\n', " ");
+
+    let ran = run(room.path(), &["target", "trace", "ward", "--call", &call]);
+
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("INSERT INTO user_dict") && ran.out.contains("a dry run"), "{}", ran.out);
+    assert!(!ran.out.contains("471100"), "statements, and no values: {}", ran.out);
+    assert_eq!(ehr.count("SELECT COUNT(*) FROM user_dict").await.unwrap(), 0);
+
+    let ran = run(room.path(), &["target", "trace", "ward", "--send", "--call", &call]);
+    assert!(ran.code == Some(0) && ran.out.contains("result") && !ran.out.contains("a dry run"), "{ran:?}");
+    assert_eq!(ehr.count("SELECT COUNT(*) FROM user_dict").await.unwrap(), 1);
 }
 
 #[test]

@@ -35,6 +35,9 @@ impl Trace {
     pub fn run(self, kinds: &Kinds) -> Outcome {
         let found = self.asked.find(kinds)?;
         let host = Remembering::new(Arc::clone(&found.host));
+        if !over_http(&found.kind) {
+            return super::runtime()?.block_on(self.step_by_step(&found, kinds, &host));
+        }
         let seen = super::runtime()?.block_on(self.seen(&found, kinds, &host))?;
         // What is shown is what would be recorded, secrets taken out.
         let case = host.redacted(&Case {
@@ -73,15 +76,50 @@ impl Trace {
         Ok(seen.withheld || seen.answer.is_ok())
     }
 
+    /// A call of a database, a directory or a plugin: the steps as the connector tells them, in a dry run unless it may write.
+    async fn step_by_step(&self, found: &Found, kinds: &Kinds, host: &Arc<Remembering>) -> Outcome {
+        if !found.left_open.is_empty() {
+            return Err(left_open(found));
+        }
+        let mut cx = found.cx.clone();
+        cx.dry_run = found.call.op().writes() && !self.send;
+        let live =
+            Live::open(&found.kind, &found.settings, kinds, host.clone(), Sending::All).await.map_err(Failure)?;
+        let (answer, _) = live.call(&found.call, &cx).await;
+        let steps = host.told();
+        if self.json {
+            let outcome = match &answer {
+                Ok(result) => json!({ "result": result }),
+                Err(error) => json!({ "error": error }),
+            };
+            print_json(&json!({ "steps": steps, "withheld": cx.dry_run, "outcome": outcome }))?;
+            return Ok(answer.is_ok());
+        }
+        for (place, step) in steps.iter().enumerate() {
+            print(&format!("{}\n", paper::tone(Tone::Good, &format!("{}. {}", place + 1, step.message))));
+            for (name, value) in &step.fields {
+                print(&format!("     {name}: {value}\n"));
+                for label in value.split(' ').filter(|_| name == "statements") {
+                    print(&statement(&found.settings, label));
+                }
+            }
+        }
+        match &answer {
+            Ok(result) => print(&format!("{}\n{result:#}\n", paper::tone(Tone::Good, "result"))),
+            Err(error) => print(&format!("{}\n", paper::tone(Tone::Bad, &format!("error {error}")))),
+        }
+        if cx.dry_run {
+            print(&format!(
+                "{}\n",
+                paper::tone(Tone::Aside, "a dry run: the target was not changed (--send changes it)")
+            ));
+        }
+        Ok(answer.is_ok())
+    }
+
     async fn seen(&self, found: &Found, kinds: &Kinds, host: &Arc<Remembering>) -> Result<Seen, Failure> {
         if !found.left_open.is_empty() {
             return offline(found, kinds, host).await;
-        }
-        if found.kind == "sql" || target_file::stand(&found.kind).is_none() {
-            return Err(Failure(format!(
-                "a target of kind {} is not called over HTTP: there is nothing to show",
-                found.kind
-            )));
         }
         let open = async |sending| {
             let host: Arc<dyn connector_spi::Host> = host.clone();
@@ -109,18 +147,31 @@ impl Trace {
     }
 }
 
+/// Whether the kind's exchanges are those of HTTP.
+fn over_http(kind: &str) -> bool {
+    kind != "sql" && target_file::stand(kind).is_some()
+}
+
+fn left_open(found: &Found) -> Failure {
+    let open = found.left_open.iter().map(|pointer| pointer.trim_start_matches('/').replace('/', "."));
+    let open = open.collect::<Vec<_>>().join(", ");
+    let hint = if over_http(&found.kind) { ", or one of the file's cases by --case" } else { "" };
+    Failure(format!("the file leaves {open} to the deployment\n  hint: name a target of a configuration{hint}"))
+}
+
+/// The text of a statement that a step names by its kind and its place there.
+fn statement(settings: &serde_json::Value, label: &str) -> String {
+    let text = label.split_once('.').and_then(|(kind, place)| {
+        let place = settings.pointer(&format!("/kinds/{kind}/{}", place.replace('.', "/")))?;
+        let engine = settings.pointer("/database/engine").and_then(serde_json::Value::as_str).unwrap_or_default();
+        place.as_str().or_else(|| place.get(engine).or_else(|| place.get("any"))?.as_str())
+    });
+    text.into_iter().flat_map(str::lines).map(|line| format!("       {}\n", line.trim())).collect()
+}
+
 /// A file without an address is traced on what its case recorded.
 async fn offline(found: &Found, kinds: &Kinds, host: &Arc<Remembering>) -> Result<Seen, Failure> {
-    let (Some(case), Some(_)) = (&found.case, target_file::stand(&found.kind)) else {
-        let open = found.left_open.iter().map(|pointer| pointer.trim_start_matches('/').replace('/', "."));
-        let open = open.collect::<Vec<_>>().join(", ");
-        return Err(Failure(format!(
-            "the file leaves {open} to the deployment\n  hint: name a target of a configuration, or one of the file's cases by --case"
-        )));
-    };
-    if found.kind == "sql" {
-        return Err(Failure("a database is not called over HTTP: there is nothing to show".to_owned()));
-    }
+    let Some(case) = &found.case else { return Err(left_open(found)) };
     let doors = target_file::doors(&found.kind, &found.settings);
     let prefixes = target_file::prefixes(&found.settings);
     let replay = Replay::start(&doors, &case.exchange, &found.suite.test_setup.standing, &prefixes).await?;
