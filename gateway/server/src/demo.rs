@@ -215,7 +215,7 @@ impl Demo {
                 changes: Changes::of(&story),
                 pending: links.map_or(0, |links| links.due),
                 refused: links.map_or(0, |links| links.parked.values().sum::<u64>() + links.disputed),
-                differs: differences(held, &scene.wanted(&self.workforce)),
+                differs: differences(&story, &scene.wanted(&self.workforce)),
             });
         }
         Ok(verdicts)
@@ -230,10 +230,39 @@ impl Demo {
     }
 }
 
-/// Employee numbers whose accounts are not the same on both sides.
-fn differences(held: &Accounts, wanted: &Accounts) -> Vec<String> {
+/// Employee numbers whose accounts are not, in the last of these readings, what they should be. Who joined and left again before
+/// a target was reached never had an account there, and nobody makes one to close it.
+fn differences(story: &[&Accounts], wanted: &Accounts) -> Vec<String> {
+    let Some(held) = story.last() else { return wanted.keys().cloned().collect() };
     let mut numbers: Vec<&String> = held.keys().chain(wanted.keys()).collect();
     numbers.sort();
     numbers.dedup();
-    numbers.into_iter().filter(|number| held.get(*number) != wanted.get(*number)).cloned().collect()
+    let never_made = |number: &String| {
+        wanted.get(number).is_some_and(|account| !account.enabled)
+            && story.iter().all(|reading| !reading.contains_key(number))
+    };
+    let differs = |number: &&String| held.get(*number) != wanted.get(*number) && !never_made(number);
+    numbers.into_iter().filter(differs).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Accounts, differences};
+    use crate::demo::scenes::Account;
+
+    fn account(enabled: bool) -> Account {
+        Account { enabled, facts: Default::default(), holds: Default::default() }
+    }
+
+    #[test]
+    fn a_closed_account_may_be_missing_only_if_it_never_was_there() {
+        let wanted = Accounts::from([("left".to_owned(), account(false)), ("works".to_owned(), account(true))]);
+        let whole = Accounts::from([("left".to_owned(), account(true)), ("works".to_owned(), account(true))]);
+        let without = Accounts::from([("works".to_owned(), account(true))]);
+
+        assert!(differences(&[&without, &without], &wanted).is_empty());
+        assert_eq!(differences(&[&whole, &without], &wanted), ["left"], "it was there, and somebody took it away");
+        assert_eq!(differences(&[&whole, &whole], &wanted), ["left"], "it is open");
+        assert_eq!(differences(&[&without, &Accounts::new()], &wanted), ["works"]);
+    }
 }
