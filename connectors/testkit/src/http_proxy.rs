@@ -8,7 +8,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -25,6 +25,10 @@ const LARGEST: usize = 16 << 20;
 
 /// Octets that are missing of a page that is cut.
 const CUT: usize = 20;
+
+/// How often a port is tried to be let go or had again, and the pause in between: five seconds in all.
+const PORT_TRIES: u32 = 500;
+const PORT_PAUSE: Duration = Duration::from_millis(10);
 
 /// Whether a request, from its first line to the end of its body, writes.
 type Writes = dyn Fn(&[u8]) -> bool + Send + Sync;
@@ -76,11 +80,44 @@ impl HttpProxy {
         let (writes, passed) = (Arc::clone(&self.writes), Arc::clone(&self.passed));
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let fault = *fault.lock().unwrap_or_else(PoisonError::into_inner);
-                tokio::spawn(serve(client, there, Arc::clone(&writes), Arc::clone(&passed), fault));
+                let (writes, passed, fault) = (Arc::clone(&writes), Arc::clone(&passed), Arc::clone(&fault));
+                tokio::spawn(serve(client, there, writes, passed, fault));
             }
         });
-        *self.listening.lock().unwrap_or_else(PoisonError::into_inner) = Some(task);
+        *self.listening() = Some(task);
+    }
+
+    fn listening(&self) -> MutexGuard<'_, Option<JoinHandle<()>>> {
+        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Nobody listens any more: a client is refused before it can send.
+    ///
+    /// A child that somebody starts in this process has the listening socket too, from its birth until its program runs, so
+    /// the port may live on for a moment.
+    async fn refuse(&self) {
+        let Some(task) = self.listening().take() else { return };
+        task.abort();
+        let _cancelled = task.await;
+        for _ in 0..PORT_TRIES {
+            if TcpStream::connect(self.here).await.is_err() {
+                return;
+            }
+            sleep(PORT_PAUSE).await;
+        }
+    }
+
+    /// Somebody listens again, for the reason above not always at the first try.
+    async fn welcome(&self) {
+        for _ in 0..PORT_TRIES {
+            if self.listening().is_some() {
+                return;
+            }
+            match TcpListener::bind(self.here).await {
+                Ok(listener) => self.listen(listener),
+                Err(_) => sleep(PORT_PAUSE).await,
+            }
+        }
     }
 }
 
@@ -92,16 +129,7 @@ impl FaultProxy for HttpProxy {
 
     async fn set(&self, fault: Fault) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
-        let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = listening {
-            task.abort();
-            let _ended = task.await;
-        }
-        if fault != Fault::ResetBeforeSend
-            && let Ok(listener) = TcpListener::bind(self.here).await
-        {
-            self.listen(listener);
-        }
+        if fault == Fault::ResetBeforeSend { self.refuse().await } else { self.welcome().await }
     }
 }
 
@@ -118,9 +146,10 @@ async fn serve(
     there: SocketAddr,
     writes: Arc<Writes>,
     passed: Arc<AtomicU64>,
-    fault: Fault,
+    fault: Arc<Mutex<Fault>>,
 ) -> Option<()> {
     let request = read_request(&mut client).await?;
+    let fault = *fault.lock().unwrap_or_else(PoisonError::into_inner);
     let writes = writes(&request);
     let canned = |status: &str, kind: &str, more: &str, body: &str| {
         let length = body.len();
@@ -143,7 +172,9 @@ async fn serve(
             }
             return None;
         }
-        Fault::Off | Fault::ResetAfterSend | Fault::ResetBeforeSend | Fault::TruncatedPage => {
+        // A connection from before nobody listened ends without an answer.
+        Fault::ResetBeforeSend => return None,
+        Fault::Off | Fault::ResetAfterSend | Fault::TruncatedPage => {
             let mut target = TcpStream::connect(there).await.ok()?;
             passed.fetch_add(u64::from(writes), Ordering::SeqCst);
             target.write_all(&request).await.ok()?;
