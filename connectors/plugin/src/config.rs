@@ -1,5 +1,6 @@
 //! The settings of a target whose connector is a plugin.
 
+use crate::secrets;
 use connector_http::HttpConfig;
 use connector_spi::ConfigIssue;
 use schemars::JsonSchema;
@@ -134,6 +135,10 @@ impl Settings {
             (None, None) => say(String::new(), "neither command nor socket is given", None),
             (Some(_), Some(_)) => say("/socket".into(), "command and socket exclude each other", None),
         }
+        for pointer in secrets::named_like_one(&self.config, "/config") {
+            let hint = "write where it is kept, { env = \"NAME\" } or { file = \"/path\" }; the plugin's schema says which settings are";
+            say(pointer, "is named like a secret, and a literal secret is refused", Some(hint));
+        }
         for (path, digest) in &self.files {
             let pointer = format!("/files/{}", path.replace('~', "~0").replace('/', "~1"));
             if !Path::new(path).is_absolute() {
@@ -194,6 +199,13 @@ mod tests {
         assert_eq!(pointers(json!({"command": ["/p"], "socket": "/s"})), ["/socket"]);
         let files = json!({"command": ["/p"], "sha256": "0".repeat(64), "files": {"/a": "0"}, "limits": {"start": 0}});
         assert_eq!(pointers(files), ["/files/~1a", "/limits/start"]);
+        let own = json!({
+            "token": "hunter2", "db": {"Admin-Password": "hunter2"}, "api_key": {"env": "KEY"}, "token_url": "https://a.example",
+        });
+        assert_eq!(
+            pointers(json!({"socket": "/s", "uid": 0, "config": own})),
+            ["/config/db/Admin-Password", "/config/token"]
+        );
         let http = json!({"socket": "/s", "uid": 0, "http": {"url": "http://a.example"}});
         assert_eq!(pointers(http), ["/http/url"]);
     }

@@ -1,7 +1,7 @@
 //! Secrets in a plugin's own settings: only references, and only those may be asked for.
 
 use connector_spi::{ConfigIssue, SecretRef};
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use std::collections::HashSet;
 
 /// Deeper than any sane settings or schema.
@@ -17,7 +17,7 @@ pub(crate) fn references(config: &Json) -> HashSet<SecretRef> {
 fn seek(value: &Json, depth: u32, found: &mut HashSet<SecretRef>) {
     let Some(depth) = depth.checked_sub(1) else { return };
     match value {
-        Json::Object(members) => match SecretRef::deserialize_from(value) {
+        Json::Object(members) => match reference(value) {
             Some(reference) => {
                 found.insert(reference);
             }
@@ -28,14 +28,29 @@ fn seek(value: &Json, depth: u32, found: &mut HashSet<SecretRef>) {
     }
 }
 
-trait FromJson: Sized {
-    fn deserialize_from(value: &Json) -> Option<Self>;
+fn reference(value: &Json) -> Option<SecretRef> {
+    serde::Deserialize::deserialize(value).ok()
 }
 
-impl FromJson for SecretRef {
-    fn deserialize_from(value: &Json) -> Option<Self> {
-        serde::Deserialize::deserialize(value).ok()
+/// Pointers to texts, below `at`, whose names are those of secrets. Without its process a plugin's schema is not known, and a
+/// secret in a file is to be told before anything starts.
+pub(crate) fn named_like_one(config: &Map<String, Json>, at: &str) -> Vec<String> {
+    const ENDINGS: [&str; 6] = ["password", "passphrase", "secret", "token", "apikey", "privatekey"];
+    let mut found = Vec::new();
+    let mut open: Vec<(String, &Map<String, Json>, u32)> = vec![(at.to_owned(), config, DEPTH)];
+    while let Some((at, members, depth)) = open.pop() {
+        for (name, value) in members {
+            let pointer = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
+            let plain = name.replace(['_', '-'], "").to_ascii_lowercase();
+            match value {
+                Json::String(_) if ENDINGS.iter().any(|ending| plain.ends_with(ending)) => found.push(pointer),
+                Json::Object(inner) if depth > 0 => open.push((pointer, inner, depth - 1)),
+                _ => {}
+            }
+        }
     }
+    found.sort();
+    found
 }
 
 /// Literals where the plugin's schema has `"x-secret": true`. A plugin must refuse them too; but what stands there is a secret
@@ -58,7 +73,7 @@ fn walk(root: &Json, schema: &Json, value: &Json, at: &str, depth: u32, found: &
         walk(root, target, value, at, depth, found);
     }
     if schema.get("x-secret") == Some(&Json::Bool(true)) {
-        if SecretRef::deserialize_from(value).is_none() {
+        if reference(value).is_none() {
             found.push(ConfigIssue {
                 pointer: at.to_owned(),
                 message: "a literal secret is refused".to_owned(),

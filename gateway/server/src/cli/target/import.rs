@@ -11,7 +11,7 @@ use std::io::Write;
 
 #[derive(Debug, Args)]
 pub struct Import {
-    /// A WSDL 1.1, or OpenAPI 3 in JSON. Nothing that it refers to is fetched.
+    /// A WSDL 1.1, or OpenAPI 3 in JSON or YAML. Nothing that it refers to is fetched.
     file: String,
     /// Write to this file, which must not be there yet, instead of printing.
     #[arg(long, value_name = "FILE")]

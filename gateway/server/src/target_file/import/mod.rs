@@ -1,4 +1,4 @@
-//! A starting file from a target's own description of itself: WSDL 1.1 (W3C note of 2001-03-15) or OpenAPI 3 in JSON.
+//! A starting file from a target's own description of itself: WSDL 1.1 (W3C note of 2001-03-15) or OpenAPI 3 in JSON or YAML.
 //!
 //! A description says how messages look and not what they mean: which attribute names a person, what ends access, which of
 //! two identifiers is ours. So what can be drawn from it with certainty is written ready for use (services, namespaces, how a
@@ -39,11 +39,8 @@ pub fn import(text: &str) -> Result<Imported, String> {
         let description = wsdl::read(text)?;
         return Ok(Imported { kind: "soap", text: soap_file::written(&description) });
     }
-    if text.starts_with('{') {
-        let description = openapi::read(text)?;
-        return Ok(Imported { kind: "rest", text: rest_file::written(&description) });
-    }
-    Err("is neither WSDL nor OpenAPI in JSON; OpenAPI in YAML must be turned into JSON first".to_owned())
+    let description = openapi::read(text)?;
+    Ok(Imported { kind: "rest", text: rest_file::written(&description) })
 }
 
 #[cfg(test)]

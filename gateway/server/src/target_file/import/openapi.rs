@@ -1,4 +1,4 @@
-//! OpenAPI 3.0 and 3.1, in JSON. References inside of the document are followed, others are not.
+//! OpenAPI 3.0 and 3.1, in JSON or YAML. References inside of the document are followed, others are not.
 
 use serde_json::{Map, Value};
 use std::cell::RefCell;
@@ -57,12 +57,24 @@ impl Schema {
     }
 }
 
+/// YAML as the same tree. The crate's budget bounds depth, aliases and nodes; a value without a form in JSON is refused.
+fn yaml(text: &str) -> Result<Value, String> {
+    // Its own words are a drawing of the line; the first one says what is wrong and where.
+    let first = |words: String| words.lines().next().unwrap_or_default().to_owned();
+    serde_saphyr::from_str(text)
+        .map_err(|error| format!("is neither WSDL nor OpenAPI: no YAML: {}", first(error.to_string())))
+}
+
 /// Reads a description.
 ///
 /// # Errors
 /// What is wrong with it.
 pub(super) fn read(text: &str) -> Result<Description, String> {
-    let root: Value = serde_json::from_str(text).map_err(|error| format!("is no JSON: {error}"))?;
+    let root: Value = if text.starts_with('{') {
+        serde_json::from_str(text).map_err(|error| format!("is no JSON: {error}"))?
+    } else {
+        yaml(text)?
+    };
     let version = root.get("openapi").and_then(Value::as_str).unwrap_or_default();
     if !version.starts_with("3.") {
         return Err("is no OpenAPI 3: it has no openapi = 3.x".to_owned());

@@ -138,9 +138,27 @@ fn an_openapi_becomes_a_file_that_is_sound_as_it_is() {
 }
 
 #[test]
+fn yaml_says_the_same_as_json() {
+    assert_eq!(made(&format!("# the same, and a comment\n{OPENAPI}")), made(OPENAPI));
+    let text = made(
+        "openapi: 3.0.3\ninfo: {title: Pager service}\npaths:\n  /pagers/{id}:\n    get:\n      responses:\n        200:\n          \
+         content:\n            application/json:\n              schema:\n                type: object\n                properties:\n                  \
+         id: {type: string}\n                  number: {type: string, maxLength: 12}\n",
+    );
+    assert!(text.contains("number = { at = \"/number\", updatable = false, max_length = 12 }"), "{text}");
+}
+
+#[test]
 fn what_is_no_description_is_refused_in_words() {
     let refused = |text: &str| import(text).unwrap_err();
-    assert!(refused("openapi: 3.0.0\n").contains("YAML"));
+    assert!(refused("openapi: [3.0.0\n").contains("no YAML"));
+    assert!(refused("just words").contains("OpenAPI 3"));
+    let bomb = (1..30).fold("a0: &a0 [x]\n".to_owned(), |text, n| {
+        let above = n - 1;
+        text + &format!("a{n}: &a{n} [*a{above}, *a{above}, *a{above}, *a{above}]\n")
+    });
+    assert!(refused(&bomb).contains("no YAML"));
+    assert!(refused(&format!("a: {}", "[".repeat(100_000))).contains("no YAML"));
     assert!(refused("{\"swagger\": \"2.0\"}").contains("OpenAPI 3"));
     assert!(refused("{").contains("no JSON"));
     assert!(refused("<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a/>").contains("document type"));
