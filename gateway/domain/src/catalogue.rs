@@ -25,6 +25,8 @@ pub struct RoleEntry {
     pub time_bound_only: bool,
     /// Holding it needs care.
     pub sensitive: bool,
+    /// How many people may hold it, where that is limited.
+    pub assignments: Option<u32>,
 }
 
 /// An entitlement as the catalogue shows it.
@@ -51,6 +53,8 @@ pub struct EntitlementEntry {
     pub ordered: bool,
     /// The type takes a scope.
     pub scoped: bool,
+    /// How many people may hold it, where that is limited.
+    pub assignments: Option<u32>,
 }
 
 /// Everything that can be granted.

@@ -307,9 +307,9 @@ pub struct WantedEntitlement {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Origin {
-    /// A role rule of the policy.
+    /// The role of this name gives it.
     Role(String),
-    /// A source asked for it in `roles` or `entitlements`.
+    /// This source asked for it, or for the role that gives it.
     Source(String),
     /// The target's own `when`.
     Target(String),

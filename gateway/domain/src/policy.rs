@@ -291,6 +291,7 @@ fn catalogue_entries(config: &PolicyConfig) -> Vec<EntitlementEntry> {
                 },
                 ordered: false,
                 scoped: !entitlement.scope.is_empty(),
+                assignments: entry.assignments,
                 entitlement,
             }
         })
@@ -306,6 +307,7 @@ fn role_entry(role: &RoleConfig) -> RoleEntry {
         owner: role.owner.clone(),
         time_bound_only: role.time_bound_only,
         sensitive: role.sensitive,
+        assignments: role.assignments,
     }
 }
 
@@ -324,6 +326,13 @@ fn compile_roles(
         let known = |name: &str| config.targets.iter().any(|target| target.name == name);
         for (index, target) in role.accounts.iter().enumerate().filter(|(_, name)| !known(name)) {
             issues.push(no_target(target, format!("/role/{place}/accounts/{index}"), config));
+        }
+        if role.assignments.is_some() && role.entitlements.is_empty() {
+            issues.push(Issue {
+                pointer: at("assignments"),
+                message: format!("{:?} gives no entitlement by which its holders could be counted", role.name),
+                hint: Some("limit a role that gives an entitlement".to_owned()),
+            });
         }
         let mut entitlements = Vec::new();
         for (index, given) in role.entitlements.iter().enumerate() {

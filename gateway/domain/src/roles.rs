@@ -75,22 +75,23 @@ pub fn given(
     let Ruled { mut given, mut roles, mut undecided } = Ruled::default();
     let asked: Vec<&str> = values(attrs, "roles").collect();
     for rule in rules {
-        let origin = if asked.contains(&rule.name.as_str()) {
-            Some(Origin::Source(asked_by.to_owned()))
+        let role = || Origin::Role(rule.name.clone());
+        let origins = if asked.contains(&rule.name.as_str()) {
+            vec![role(), Origin::Source(asked_by.to_owned())]
         } else {
             match rule.when.as_ref().map(|when| when.eval_bool(vars, now)) {
-                Some(Ok(true)) => Some(Origin::Role(rule.name.clone())),
-                Some(Ok(false)) | None => None,
+                Some(Ok(true)) => vec![role()],
+                Some(Ok(false)) | None => continue,
                 Some(Err(error)) => {
                     let mut targets: Vec<String> = rule.accounts.clone();
                     targets.extend(rule.entitlements.iter().map(|(target, _)| target.clone()));
                     undecided.push(Undecided { role: rule.name.clone(), message: error.to_string(), targets });
-                    None
+                    continue;
                 }
             }
         };
-        if let Some(origin) = origin {
-            roles.push(rule.name.clone());
+        roles.push(rule.name.clone());
+        for origin in origins {
             let account = |target: &String| Given { target: target.clone(), entitlement: None, origin: origin.clone() };
             given.extend(rule.accounts.iter().map(account));
             given.extend(rule.entitlements.iter().map(|(target, entitlement)| Given {

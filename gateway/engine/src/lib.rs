@@ -9,6 +9,7 @@
 //! if it no longer holds. So rules and expressions never run inside a write transaction.
 
 mod act;
+mod assignments;
 mod bulk;
 mod catalogue;
 mod compose;
@@ -27,6 +28,7 @@ mod sweep;
 mod targets;
 mod tokens;
 
+pub use assignments::Assignments;
 pub use bulk::BulkAnswer;
 pub use catalogue::{Grantable, TargetCatalogue};
 pub use converge::Workers;
@@ -68,6 +70,7 @@ pub(crate) struct Inner {
     pub(crate) targets: Targets,
     pub(crate) waits: confirm::Waits,
     pub(crate) manners: manners::Seen,
+    pub(crate) counted: assignments::Counted,
     pub(crate) sweeper: tokio::sync::Notify,
     pub(crate) tokens: tokens::Tokens,
 }
@@ -110,6 +113,7 @@ impl Engine {
             targets: Targets::new(targets),
             waits: confirm::Waits::default(),
             manners: manners::Seen::default(),
+            counted: assignments::Counted::default(),
             sweeper: tokio::sync::Notify::new(),
             tokens: tokens::Tokens::new(fixed_token),
         })))

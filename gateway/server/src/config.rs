@@ -243,6 +243,9 @@ pub struct CatalogueCsv {
     /// The column that says `retired` where the target gives it to nobody new.
     #[serde(default = "state_column")]
     pub state: String,
+    /// The column with how many people may hold it, where that is limited.
+    #[serde(default = "assignments_column")]
+    pub assignments: String,
 }
 
 fn value_column() -> String {
@@ -256,6 +259,9 @@ fn owner_column() -> String {
 }
 fn state_column() -> String {
     "state".to_owned()
+}
+fn assignments_column() -> String {
+    "assignments".to_owned()
 }
 fn sensitive_column() -> String {
     "sensitive".to_owned()

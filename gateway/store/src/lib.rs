@@ -31,7 +31,7 @@ pub use error::{Result, StoreError};
 pub use query::{ListPage, ListRequest, MemberRow, Needs, PageAsk, Position, Sort, View};
 pub use sqlite::Sqlite;
 pub use token::Token;
-pub use work::{ClaimAsk, LinkFilter, Settle, Settled, Slots, Sweep, SweepCause, Swept, TargetStatus};
+pub use work::{Assignments, ClaimAsk, LinkFilter, Settle, Settled, Slots, Sweep, SweepCause, Swept, TargetStatus};
 
 /// The gateway's memory.
 ///
@@ -105,6 +105,9 @@ pub trait Store: Send + Sync + 'static {
 
     /// Per target, what stands and what does not.
     async fn status(&self) -> Result<Vec<TargetStatus>>;
+
+    /// How many people hold what is given. Reads every link: not for each request.
+    async fn assignments(&self) -> Result<Assignments>;
 
     /// The oldest sweep that is not finished.
     async fn next_sweep(&self) -> Result<Option<Sweep>>;

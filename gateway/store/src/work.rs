@@ -1,6 +1,6 @@
 //! Claims, settlements and sweeps.
 
-use connector_spi::NativeId;
+use connector_spi::{Entitlement, NativeId};
 use gateway_domain::{AuditEntry, LastError, Link, LinkState, MemberDelta, ResourceId, Seen, Sent, TargetId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -87,6 +87,15 @@ pub struct LinkFilter {
     pub after: i64,
     /// At most so many; 0 means 1,000.
     pub limit: u32,
+}
+
+/// How many people hold something that we give, by what is wanted of links that are not closed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Assignments {
+    /// By target, type, value and scope. Without a scope it is people who hold it in any.
+    pub entitlements: Vec<(TargetId, Entitlement, u64)>,
+    /// By role that gives an entitlement.
+    pub roles: BTreeMap<String, u64>,
 }
 
 /// What stands and what does not in one target.

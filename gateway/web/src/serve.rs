@@ -209,9 +209,9 @@ async fn guarded(visit: &mut Visit<'_>, place: Place) -> Result<HttpResponse, Er
         (Place::One(ty, id), Verb::Put) => resources::replace(visit, ty, id).await,
         (Place::One(ty, id), Verb::Patch) => resources::patch(visit, ty, id).await,
         (Place::One(ty, id), Verb::Delete) => resources::delete(visit, ty, id).await,
-        (Place::Shelf(shelf), Verb::Get) => catalogue::list(visit, shelf),
+        (Place::Shelf(shelf), Verb::Get) => catalogue::list(visit, shelf).await,
         (Place::ShelfSearch(shelf), Verb::Post) => catalogue::search(visit, shelf).await,
-        (Place::Item(shelf, id), Verb::Get) => catalogue::read(visit, shelf, id),
+        (Place::Item(shelf, id), Verb::Get) => catalogue::read(visit, shelf, id).await,
         (place, _) => Err(Error::not_allowed(place.route().methods)),
     }
 }

@@ -272,6 +272,9 @@ pub struct RoleConfig {
     pub time_bound_only: bool,
     /// Holding it needs care.
     pub sensitive: bool,
+    /// How many people may hold it, where that is limited. The catalogue shows it beside how many do; nobody is refused for
+    /// it.
+    pub assignments: Option<u32>,
 }
 
 /// What a role gives: an id, or a table.
@@ -338,6 +341,9 @@ pub struct CatalogueConfig {
     pub sensitive: bool,
     /// The target still knows it and gives it to nobody new: shown as not supported.
     pub retired: bool,
+    /// How many people may hold it, where that is limited, as licences are. The catalogue shows it beside how many do; who
+    /// refuses one more is the target.
+    pub assignments: Option<u32>,
 }
 
 /// A target, as far as the policy is concerned.

@@ -124,6 +124,7 @@ fn csv(file: &str, ty: Option<String>, value: &str, display: &str) -> CatalogueC
         owner: "owner".to_owned(),
         sensitive: "sensitive".to_owned(),
         state: "state".to_owned(),
+        assignments: "assignments".to_owned(),
     }
 }
 
@@ -140,6 +141,7 @@ fn merged(before: &[CatalogueConfig], types: &BTreeSet<String>, found: Vec<Catal
             display: entry.display.or_else(|| known.display.clone()),
             owner: entry.owner.or_else(|| known.owner.clone()),
             sensitive: entry.sensitive || known.sensitive,
+            assignments: entry.assignments.or(known.assignments),
             ..entry
         },
     });

@@ -40,7 +40,7 @@ fn entries(config: &CatalogueCsv, text: &str) -> Result<Vec<CatalogueConfig>, Ve
         return Err(vec![problem.hint("name one type for all lines: type = \"…\" in [target.catalogue_csv]")]);
     }
     let (display, owner, sensitive) = (column(&config.display), column(&config.owner), column(&config.sensitive));
-    let state = column(&config.state);
+    let (state, assignments) = (column(&config.state), column(&config.assignments));
     let scopes: Vec<(usize, &str)> =
         head.iter().enumerate().filter_map(|(n, name)| Some((n, name.trim().strip_prefix("scope.")?))).collect();
     let (mut entries, mut problems, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
@@ -48,6 +48,7 @@ fn entries(config: &CatalogueCsv, text: &str) -> Result<Vec<CatalogueConfig>, Ve
         let cell = |column: Option<usize>| {
             column.and_then(|n| record.get(n)).map(|text| text.trim()).filter(|text| !text.is_empty())
         };
+        let seats = cell(assignments).map(str::parse::<u32>).transpose();
         let of_line = cell(ty).map(str::to_owned).or_else(|| config.ty.clone());
         let entry = match (of_line, cell(Some(value))) {
             (Some(ty), Some(value)) => CatalogueConfig {
@@ -58,6 +59,7 @@ fn entries(config: &CatalogueCsv, text: &str) -> Result<Vec<CatalogueConfig>, Ve
                 sensitive: cell(sensitive)
                     .is_some_and(|text| matches!(text.to_ascii_lowercase().as_str(), "true" | "yes" | "y" | "1")),
                 retired: cell(state).is_some_and(|text| text.eq_ignore_ascii_case(RETIRED)),
+                assignments: seats.clone().unwrap_or_default(),
                 scope: scopes
                     .iter()
                     .filter_map(|(n, name)| Some(((*name).to_owned(), cell(Some(*n))?.to_owned())))
@@ -71,6 +73,8 @@ fn entries(config: &CatalogueCsv, text: &str) -> Result<Vec<CatalogueConfig>, Ve
         };
         if record.len() != head.len() {
             problems.push(of_file(line, format!("{} cells, but {} columns", record.len(), head.len())));
+        } else if seats.is_err() {
+            problems.push(of_file(line, format!("the column {:?} holds no number", config.assignments)));
         } else if !seen.insert((entry.ty.clone(), entry.value.clone(), entry.scope.clone())) {
             problems.push(of_file(line, "the entitlement stands here for the second time".to_owned()));
         }
@@ -118,7 +122,8 @@ pub fn written(entries: &[CatalogueConfig]) -> String {
     let mut entries: Vec<&CatalogueConfig> = entries.iter().collect();
     entries.sort_by_key(|entry| (&entry.ty, &entry.value, &entry.scope));
     let scopes: BTreeSet<&String> = entries.iter().flat_map(|entry| entry.scope.keys()).collect();
-    let mut head: Vec<String> = ["type", "value", "display", "owner", "sensitive", "state"].map(str::to_owned).to_vec();
+    let mut head: Vec<String> =
+        ["type", "value", "display", "owner", "sensitive", "state", "assignments"].map(str::to_owned).to_vec();
     head.extend(scopes.iter().map(|name| format!("scope.{name}")));
     let mut text = line(&head);
     for entry in entries {
@@ -129,6 +134,7 @@ pub fn written(entries: &[CatalogueConfig]) -> String {
             entry.owner.clone().unwrap_or_default(),
             if entry.sensitive { "true".to_owned() } else { String::new() },
             if entry.retired { RETIRED.to_owned() } else { String::new() },
+            entry.assignments.map(|seats| seats.to_string()).unwrap_or_default(),
         ];
         cells.extend(scopes.iter().map(|name| entry.scope.get(*name).cloned().unwrap_or_default()));
         text += &line(&cells);
@@ -158,6 +164,7 @@ mod tests {
             owner: "owner".to_owned(),
             sensitive: "sensitive".to_owned(),
             state: "state".to_owned(),
+            assignments: "assignments".to_owned(),
         }
     }
 
@@ -184,6 +191,7 @@ mod tests {
             owner: Some("clinical-apps".to_owned()),
             sensitive: value == "A",
             retired: value == "B",
+            assignments: (value == "A").then_some(25),
             scope: scope.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
         };
         let given = [entry("A", &[]), entry("B", &[("facility", "EAST")]), entry("B", &[("facility", "WEST")])];

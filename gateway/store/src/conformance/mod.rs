@@ -375,6 +375,7 @@ macro_rules! store_conformance {
             a_sweep_over_a_group_reaches_groups_inside_it
             links_of_a_target_that_left_are_detached_until_it_returns
             a_retried_link_is_due_at_once
+            assignments_count_people_once_and_closed_links_not
             an_account_has_a_holder_also_as_a_tombstone
             links_are_found_by_what_is_asked
             a_status_counts_what_stands

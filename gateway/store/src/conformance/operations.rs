@@ -113,6 +113,49 @@ pub async fn a_retried_link_is_due_at_once(world: &World<'_>) {
     assert_eq!((status[0].due, status[0].linked, status[0].parked.len()), (2, 2, 0));
 }
 
+/// Given people who hold entitlements in scopes and by roles, when assignments are counted, then each person counts once for
+/// each, and what is closed does not count.
+pub async fn assignments_count_people_once_and_closed_links_not(world: &World<'_>) {
+    let menu = |site: &str, role: &str| {
+        json!({
+            "entitlement": { "type": "menu", "value": "CHART", "scope": { "site": site } },
+            "origins": [{ "role": role }, { "source": "feed" }],
+        })
+    };
+    let license = json!({ "entitlement": { "type": "license", "value": "L1" }, "origins": [{ "role": "nurse" }] });
+    let people = [
+        ("u1", json!({ "state": "enabled", "entitlements": [menu("EAST", "nurse"), menu("WEST", "nurse"), license] })),
+        ("u2", json!({ "state": "enabled", "entitlements": [menu("EAST", "float")] })),
+        (
+            "u3",
+            json!({
+                "state": "disabled", "entitlements": [license], "closing": { "strip": "none", "sessions": false },
+            }),
+        ),
+    ];
+    for (id, wanted) in people {
+        let mut change = world.creation("User", id, json!({ "userName": id }));
+        let wanted = Some(serde_json::from_value(wanted).unwrap());
+        change.links = vec![LinkWrite { wanted, ..world.link(id, "ehr", Lane::Interactive) }];
+        world.store.commit(change).await.unwrap();
+    }
+    let counted = world.store.assignments().await.unwrap();
+    let mut entitlements: Vec<(String, u64)> = counted
+        .entitlements
+        .iter()
+        .map(|(target, one, people)| (gateway_domain::catalogue::composite(target.as_str(), one), *people))
+        .collect();
+    entitlements.sort();
+    let expected = [
+        ("ehr:license:L1", 1),
+        ("ehr:menu:CHART", 2),
+        ("ehr:menu:CHART@site=EAST", 2),
+        ("ehr:menu:CHART@site=WEST", 1),
+    ];
+    assert_eq!(entitlements, expected.map(|(id, people)| (id.to_owned(), people)));
+    assert_eq!(counted.roles, [("float".to_owned(), 1), ("nurse".to_owned(), 1)].into());
+}
+
 /// Given an account of a deleted person, when its holder is asked for, then it is still that person's.
 pub async fn an_account_has_a_holder_also_as_a_tombstone(world: &World<'_>) {
     world.linked("u1", "directory", Lane::Interactive).await;

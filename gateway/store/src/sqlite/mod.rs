@@ -11,6 +11,7 @@
 //!
 //! Why not an ORM or sqlx here: the same create costs nine times the CPU through sqlx's worker thread.
 
+mod assignments;
 mod candidates;
 mod carry;
 mod checkpoint;

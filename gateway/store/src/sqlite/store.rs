@@ -1,14 +1,14 @@
 //! The trait, method by method.
 
 use super::writer::lock;
-use super::{Sqlite, claim, commit, links, list, names, prepare, status, sweeps, tokens, views};
+use super::{Sqlite, assignments, claim, commit, links, list, names, prepare, status, sweeps, tokens, views};
 use crate::Store;
 use crate::audit::AuditRow;
 use crate::change::{Change, Committed, Snapshot};
 use crate::error::{Result, StoreError};
 use crate::query::{ListPage, ListRequest, Needs, View};
 use crate::token::Token;
-use crate::work::{ClaimAsk, LinkFilter, Settle, Settled, Sweep, Swept, TargetStatus};
+use crate::work::{Assignments, ClaimAsk, LinkFilter, Settle, Settled, Sweep, Swept, TargetStatus};
 use async_trait::async_trait;
 use gateway_domain::{AuditEntry, Link, LinkKey, ResourceId, SourceId, TargetId};
 use jiff::Timestamp;
@@ -114,6 +114,10 @@ impl Store for Sqlite {
 
     async fn status(&self) -> Result<Vec<TargetStatus>> {
         self.slowly(status::status).await
+    }
+
+    async fn assignments(&self) -> Result<Assignments> {
+        self.slowly(assignments::assignments).await
     }
 
     async fn next_sweep(&self) -> Result<Option<Sweep>> {

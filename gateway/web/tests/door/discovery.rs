@@ -10,7 +10,7 @@ async fn each_source_discovers_the_service_in_its_own_form() {
     let interop = ask("new", "/ServiceProviderConfig").await.json();
     let okta = ask("okta", "/ServiceProviderConfig").await.json();
 
-    assert_eq!(tolerant["RolesAndEntitlements"]["entitlements"]["types"], json!(["menu", "position"]));
+    assert_eq!(tolerant["RolesAndEntitlements"]["entitlements"]["types"], json!(["license", "menu", "position"]));
     assert!(tolerant.get("interopProfileConformant").is_none());
     assert_eq!(interop["interopProfileConformant"], true);
     assert!(okta.get("RolesAndEntitlements").is_none());
@@ -49,15 +49,54 @@ async fn the_catalogue_is_read_filtered_and_paged_and_never_written() {
     let sorted = house.get("/Entitlements?sortBy=value&sortOrder=descending&count=1").await.json();
     let write = house.ask("POST", "/Entitlements", &json!({})).await;
 
-    assert_eq!(all["totalResults"], 6);
+    assert_eq!(all["totalResults"], 7);
     assert_eq!((&one["totalResults"], &one["Resources"][0]), (&json!(1), &by_id));
     assert_eq!(by_id["schemas"], json!([scim::ENTITLEMENT, scim::CATALOG_ENTITLEMENT]));
     assert_eq!(by_id["meta"]["location"], "http://scim.hosp.example/scim/v2/Entitlements/ehr:position:P1");
     assert_eq!(of_type["totalResults"], 1);
-    assert_eq!((&page["itemsPerPage"], &rest["itemsPerPage"]), (&json!(4), &json!(2)));
+    assert_eq!((&page["itemsPerPage"], &rest["itemsPerPage"]), (&json!(4), &json!(3)));
     assert!(rest.get("nextCursor").is_none() && rest["previousCursor"].is_string());
     assert_eq!(sorted["Resources"][0]["value"], "ehr:position:P4");
     assert_eq!((write.error().0, write.header("allow")), (405, Some("GET, HEAD")));
+}
+
+/// Asks until the answer has this value there: a count may be as old as a few times the counting took.
+async fn counted(house: &House, path: &str, used: u64) -> Value {
+    for _ in 0..200 {
+        let answer = house.get(path).await.json();
+        if answer["totalAssignmentsUsed"] == used {
+            return answer;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("{path}: {used} of it never shown: {}", house.get(path).await.json());
+}
+
+#[tokio::test]
+async fn what_is_limited_is_shown_with_how_many_people_hold_it() {
+    let house = House::with_catalogue().await;
+    let (license, role) = ("/Entitlements/ehr:license:L1", "/Roles/nurse");
+    let free = house.get("/Entitlements/ehr:position:P0").await.json();
+    assert_eq!((&free["limitedAssignmentsPermitted"], free.get("totalAssignmentsUsed")), (&json!(false), None));
+
+    let mut made = Vec::new();
+    for n in 1..=2 {
+        let user = json!({ "userName": format!("kit{n}"), "active": true, "roles": [{ "value": "nurse" }] });
+        made.push(house.ask("POST", "/Users", &user).await.json()["id"].as_str().unwrap().to_owned());
+    }
+    let shown = counted(&house, license, 2).await;
+    assert_eq!(
+        (&shown["limitedAssignmentsPermitted"], &shown["totalAssignmentsPermitted"]),
+        (&json!(true), &json!(25))
+    );
+    assert_eq!(counted(&house, role, 2).await["totalAssignmentsPermitted"], 10);
+    let scarce = house.get("/Entitlements?filter=totalAssignmentsUsed+gt+1").await.json();
+    assert_eq!((&scarce["totalResults"], &scarce["Resources"][0]["id"]), (&json!(1), &json!("ehr:license:L1")));
+
+    let gone = json!({ "Operations": [{ "op": "replace", "path": "active", "value": false }] });
+    assert_eq!(house.ask("PATCH", &format!("/Users/{}", made[0]), &gone).await.status, 200);
+    counted(&house, license, 1).await;
+    counted(&house, role, 1).await;
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! A gateway without targets, and a client that speaks HTTP by hand: what is tested is bytes on a socket.
 
-use gateway_domain::policy::{CatalogueConfig, PolicyConfig, RoleConfig, SourceConfig, TargetConfig};
+use gateway_domain::policy::{
+    AccountConfig, CatalogueConfig, MappingConfig, PolicyConfig, RoleConfig, SourceConfig, TargetConfig,
+};
 use gateway_domain::{Clock, Discovery, Policy};
 use gateway_engine::{Engine, Parts};
 use gateway_store::Sqlite;
@@ -62,15 +64,26 @@ pub async fn engine_of(with_catalogue: bool, clock: Arc<dyn Clock>, options: gat
             value: value.to_owned(),
             ..CatalogueConfig::default()
         };
+        let limited = CatalogueConfig { assignments: Some(25), ..entry("license", "L1") };
         config.targets.push(TargetConfig {
             name: "ehr".to_owned(),
-            catalogue: (0..5).map(|n| entry("position", &format!("P{n}"))).chain([entry("menu", "NUR")]).collect(),
+            account: Some(AccountConfig {
+                when: Some("true".to_owned()),
+                key: vec!["login".to_owned()],
+                attributes: [("login".to_owned(), MappingConfig::Expr("user.userName".to_owned()))].into(),
+                ..AccountConfig::default()
+            }),
+            catalogue: (0..5)
+                .map(|n| entry("position", &format!("P{n}")))
+                .chain([entry("menu", "NUR"), limited])
+                .collect(),
             ..TargetConfig::default()
         });
         config.roles.push(RoleConfig {
             name: "nurse".to_owned(),
             ty: Some("clinical".to_owned()),
-            entitlements: vec!["ehr:position:P0".into()],
+            entitlements: vec!["ehr:position:P0".into(), "ehr:license:L1".into()],
+            assignments: Some(10),
             ..RoleConfig::default()
         });
     }

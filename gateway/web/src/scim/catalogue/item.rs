@@ -3,10 +3,12 @@
 use super::{Shelf, okta};
 use crate::scim::compose::escaped;
 use gateway_domain::catalogue::{Catalogue, EntitlementEntry, RoleEntry};
+use gateway_engine::Assignments;
 use jiff::Timestamp;
 use scim::{CATALOG_ENTITLEMENT, CATALOG_ROLE, Doc, ENTITLEMENT, Meta, Object, Projection, ROLE, ResourceType};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A role or an entitlement of the catalogue.
 #[derive(Debug, Clone, Copy)]
@@ -15,17 +17,26 @@ pub(super) enum Item<'a> {
     Entitlement(&'a EntitlementEntry),
 }
 
-/// Which roles contain an entitlement.
-pub(super) type Parents<'a> = BTreeMap<&'a str, Vec<&'a str>>;
+/// What is known of an item besides its entry in the catalogue.
+#[derive(Debug, Default)]
+pub(super) struct Around<'a> {
+    /// Which roles contain an entitlement.
+    parents: BTreeMap<&'a str, Vec<&'a str>>,
+    /// How many people hold what. Nothing is limited where it is not counted.
+    assignments: Arc<Assignments>,
+}
 
-pub(super) fn parents(catalogue: &Catalogue) -> Parents<'_> {
-    let mut parents = Parents::new();
-    for role in catalogue.roles() {
-        for id in &role.contains {
-            parents.entry(id).or_default().push(&role.value);
+impl<'a> Around<'a> {
+    /// Around the items of this catalogue.
+    pub fn of(catalogue: &'a Catalogue, assignments: Arc<Assignments>) -> Self {
+        let mut parents: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for role in catalogue.roles() {
+            for id in &role.contains {
+                parents.entry(id).or_default().push(&role.value);
+            }
         }
+        Self { parents, assignments }
     }
-    parents
 }
 
 impl Item<'_> {
@@ -50,8 +61,23 @@ impl Item<'_> {
         }
     }
 
+    /// How many people may hold it, where that is limited.
+    pub fn permitted(&self) -> Option<u32> {
+        match self {
+            Item::Role(role) => role.assignments,
+            Item::Entitlement(entry) => entry.assignments,
+        }
+    }
+
+    fn used(&self, assignments: &Assignments) -> u64 {
+        match self {
+            Item::Role(role) => assignments.of_role(&role.value),
+            Item::Entitlement(entry) => assignments.of_entitlement(&entry.id),
+        }
+    }
+
     /// Its attributes in the draft's form.
-    pub fn attrs(&self, parents: &Parents<'_>) -> Object {
+    pub fn attrs(&self, around: &Around<'_>) -> Object {
         let mut out = Object::new();
         let mut say = |member: &str, value: Value| {
             out.insert(member.into(), value);
@@ -60,7 +86,11 @@ impl Item<'_> {
         say("display", self.display().into());
         say("displayName", self.display().into());
         say("supported", (!self.retired()).into());
-        say("limitedAssignmentsPermitted", false.into());
+        say("limitedAssignmentsPermitted", self.permitted().is_some().into());
+        if let Some(permitted) = self.permitted() {
+            say("totalAssignmentsPermitted", permitted.into());
+            say("totalAssignmentsUsed", self.used(&around.assignments).into());
+        }
         match self {
             Item::Role(role) => {
                 if let Some(ty) = &role.ty {
@@ -75,7 +105,7 @@ impl Item<'_> {
             Item::Entitlement(entry) => {
                 say("type", entry.entitlement.kind.as_str().into());
                 say("contains", json!([]));
-                say("containedBy", json!(parents.get(self.id()).map(Vec::as_slice).unwrap_or_default()));
+                say("containedBy", json!(around.parents.get(self.id()).map(Vec::as_slice).unwrap_or_default()));
                 let mut extension = json!({
                     "target": entry.target,
                     "ordered": entry.ordered,
@@ -91,8 +121,8 @@ impl Item<'_> {
     }
 
     /// Hands the item to `look` as filters and sort orders see it.
-    pub fn seen<T>(&self, parents: &Parents<'_>, look: impl FnOnce(&Doc<'_>) -> T) -> T {
-        let attrs = self.attrs(parents);
+    pub fn seen<T>(&self, around: &Around<'_>, look: impl FnOnce(&Doc<'_>) -> T) -> T {
+        let attrs = self.attrs(around);
         // The configuration has no history, so every entry is as old as time.
         let meta =
             Meta { created: Timestamp::UNIX_EPOCH, last_modified: Timestamp::UNIX_EPOCH, location: "", version: "" };
@@ -111,7 +141,7 @@ pub(super) struct Shown<'a> {
     pub shelf: &'a Shelf,
     pub ty: &'a ResourceType,
     pub base: &'a str,
-    pub parents: &'a Parents<'a>,
+    pub around: &'a Around<'a>,
 }
 
 impl Shown<'_> {
@@ -119,20 +149,20 @@ impl Shown<'_> {
         let location = [self.base, &self.shelf.endpoint(), "/", &escaped(item.id())].concat();
         let mut document = match self.shelf {
             Shelf::Roles => {
-                let mut attrs = item.attrs(self.parents);
+                let mut attrs = item.attrs(self.around);
                 attrs.insert("schemas".into(), json!([ROLE, CATALOG_ROLE]));
                 attrs.insert("meta".into(), json!({ "resourceType": "Role", "location": location }));
                 attrs
             }
             Shelf::Entitlements => {
-                let mut attrs = item.attrs(self.parents);
+                let mut attrs = item.attrs(self.around);
                 attrs.insert("schemas".into(), json!([ENTITLEMENT, CATALOG_ENTITLEMENT]));
                 attrs.insert("meta".into(), json!({ "resourceType": "Entitlement", "location": location }));
                 attrs
             }
             Shelf::OktaRoles => okta::role(item.display(), &location),
             Shelf::OktaEntitlements(name) => {
-                let mut attrs = item.attrs(self.parents);
+                let mut attrs = item.attrs(self.around);
                 okta::entitlement(name, attrs.remove("type").unwrap_or_default(), item.display(), &location)
             }
         };

@@ -16,8 +16,9 @@ use actix_web::http::StatusCode;
 use gateway_domain::Discovery;
 use gateway_domain::catalogue::Catalogue;
 use gateway_store::{PageAsk, Position};
-use item::{Item, Parents, Shown, parents};
+use item::{Around, Item, Shown};
 use scim::{ListQuery, ListResponse, Object, ResourceType, ScimError, ScimType, SortKey, Types};
+use std::sync::Arc;
 
 /// One endpoint of the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,42 +83,50 @@ impl Shelf {
 }
 
 /// GET of a shelf.
-pub(crate) fn list(visit: &Visit<'_>, shelf: &Shelf) -> Result<HttpResponse, Error> {
+pub(crate) async fn list(visit: &Visit<'_>, shelf: &Shelf) -> Result<HttpResponse, Error> {
     let ty = shelf.schema(visit.house.engine.types());
     let query = visit.query(Some(ty))?;
-    page(visit, shelf, query)
+    page(visit, shelf, query).await
 }
 
 /// POST to a shelf's `/.search`.
 pub(crate) async fn search(visit: &mut Visit<'_>, shelf: &Shelf) -> Result<HttpResponse, Error> {
     let house = visit.house;
     let query = visit.search_request(Some(shelf.schema(house.engine.types()))).await?;
-    page(visit, shelf, query)
+    page(visit, shelf, query).await
 }
 
 /// GET of one role or entitlement.
-pub(crate) fn read(visit: &Visit<'_>, shelf: &Shelf, id: &str) -> Result<HttpResponse, Error> {
+pub(crate) async fn read(visit: &Visit<'_>, shelf: &Shelf, id: &str) -> Result<HttpResponse, Error> {
     let ty = shelf.schema(visit.house.engine.types());
     let projection = super::resources::projection(visit, ty)?;
     let policy = visit.house.engine.policy();
     let catalogue = policy.catalogue();
     let item = shelf.items(catalogue).into_iter().find(|item| item.id() == id);
     let item = item.ok_or_else(|| ScimError::not_found("The catalogue has nothing of this id."))?;
-    let parents = parents(catalogue);
-    let document = Shown { shelf, ty, base: &visit.base(), parents: &parents }.document(item, &projection);
+    let around = around(visit, catalogue, &[item]).await?;
+    let document = Shown { shelf, ty, base: &visit.base(), around: &around }.document(item, &projection);
     Ok(answer::scim(visit.headers(), StatusCode::OK, &document))
 }
 
-fn page(visit: &Visit<'_>, shelf: &Shelf, query: ListQuery) -> Result<HttpResponse, Error> {
+/// What is shown beside the entries. People are counted only where one of the items is limited.
+async fn around<'a>(visit: &Visit<'_>, catalogue: &'a Catalogue, items: &[Item<'_>]) -> Result<Around<'a>, Error> {
+    let limited = items.iter().any(|item| item.permitted().is_some());
+    let assignments = if limited { visit.house.engine.assignments().await? } else { Arc::default() };
+    Ok(Around::of(catalogue, assignments))
+}
+
+async fn page(visit: &Visit<'_>, shelf: &Shelf, query: ListQuery) -> Result<HttpResponse, Error> {
     let ty = shelf.schema(visit.house.engine.types());
     let endpoint = shelf.endpoint();
     let asked = Asked::read(visit, &[&endpoint], &query)?;
     let policy = visit.house.engine.policy();
     let catalogue = policy.catalogue();
-    let parents = parents(catalogue);
-    let items = sorted(filtered(shelf.items(catalogue), ty, &parents, &query), ty, &parents, &query);
+    let items = shelf.items(catalogue);
+    let around = around(visit, catalogue, &items).await?;
+    let items = sorted(filtered(items, ty, &around, &query), ty, &around, &query);
     let (from, to) = range(&items, &asked)?;
-    let shown = Shown { shelf, ty, base: &visit.base(), parents: &parents };
+    let shown = Shown { shelf, ty, base: &visit.base(), around: &around };
     let resources: Vec<Object> =
         items.get(from..to).unwrap_or_default().iter().map(|item| shown.document(*item, &query.projection)).collect();
     let edge = |place: usize| items.get(place).map(|item| Position { value: Some(item.id().to_owned()), seq: 0 });
@@ -155,14 +164,14 @@ fn range(items: &[Item<'_>], asked: &Asked) -> Result<(usize, usize), Error> {
     Ok((from, from.saturating_add(size).min(items.len())))
 }
 
-fn filtered<'a>(items: Vec<Item<'a>>, ty: &ResourceType, parents: &Parents<'_>, query: &ListQuery) -> Vec<Item<'a>> {
+fn filtered<'a>(items: Vec<Item<'a>>, ty: &ResourceType, around: &Around<'_>, query: &ListQuery) -> Vec<Item<'a>> {
     let Some(filter) = &query.filter else { return items };
-    items.into_iter().filter(|item| item.seen(parents, |doc| scim::matches(filter, ty, doc))).collect()
+    items.into_iter().filter(|item| item.seen(around, |doc| scim::matches(filter, ty, doc))).collect()
 }
 
-fn sorted<'a>(mut items: Vec<Item<'a>>, ty: &ResourceType, parents: &Parents<'_>, query: &ListQuery) -> Vec<Item<'a>> {
+fn sorted<'a>(mut items: Vec<Item<'a>>, ty: &ResourceType, around: &Around<'_>, query: &ListQuery) -> Vec<Item<'a>> {
     let Some(by) = &query.sort_by else { return items };
-    items.sort_by_cached_key(|item| item.seen(parents, |doc| SortKey::of(by, ty, doc)));
+    items.sort_by_cached_key(|item| item.seen(around, |doc| SortKey::of(by, ty, doc)));
     if query.descending {
         items.reverse();
     }
@@ -197,6 +206,7 @@ pub(crate) mod tests {
             source: "config".to_owned(),
             ordered: false,
             scoped: !entitlement.scope.is_empty(),
+            assignments: None,
             entitlement,
         }
     }
@@ -210,6 +220,7 @@ pub(crate) mod tests {
             owner: None,
             time_bound_only: false,
             sensitive: false,
+            assignments: None,
         };
         let ids = ["directory:group:nurses", "ehr:position:RN", "ehr:position:RN@facility=EAST"];
         Catalogue::new([role], ids.map(entry))
@@ -231,9 +242,9 @@ pub(crate) mod tests {
     #[test]
     fn an_entitlement_names_the_roles_that_give_it_by_value() {
         let catalogue = catalogue();
-        let parents = parents(&catalogue);
+        let around = Around::of(&catalogue, Arc::default());
 
-        let attrs = Item::Entitlement(catalogue.entitlement("ehr:position:RN").unwrap()).attrs(&parents);
+        let attrs = Item::Entitlement(catalogue.entitlement("ehr:position:RN").unwrap()).attrs(&around);
 
         assert_eq!(attrs["containedBy"], json!(["nurse"]));
         assert_eq!(attrs["supported"], true);
