@@ -5,6 +5,8 @@
 //! changes the numbers and hardly the verdicts. Nothing here is a test: nobody's merge waits for a clock.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod calls;
+mod connectors;
 mod cpu;
 mod create;
 mod directory;
@@ -15,9 +17,12 @@ mod loading;
 mod people;
 mod plugin;
 mod process;
+mod reading;
 mod rows;
 mod scale;
+mod slow;
 mod start;
+mod ward;
 
 use figure::{Figure, size};
 use std::time::Instant;
@@ -26,12 +31,15 @@ use std::time::Instant;
 type Part = fn() -> Vec<Figure>;
 
 /// Every part by name, in the order of a whole run.
-const PARTS: [(&str, Part); 6] = [
+const PARTS: [(&str, Part); 9] = [
     ("create", create::measure),
     ("directory", directory::measure),
     ("cpu", cpu::measure),
     ("start", start::measure),
     ("plugin", plugin::measure),
+    ("connectors", connectors::measure),
+    ("reading", reading::measure),
+    ("slow", slow::measure),
     ("scale", scale::measure),
 ];
 
