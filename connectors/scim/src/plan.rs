@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) lists: Vec<UserList>,
     pub(crate) memberships: Option<Memberships>,
     pub(crate) excluded: bool,
+    /// An account is looked for before it is made, although one of its keys is unique.
+    look: bool,
     pub(crate) schema: TargetSchema,
     /// What works less well than it should.
     pub(crate) warnings: Vec<String>,
@@ -100,6 +102,7 @@ impl Plan {
             lists: Vec::new(),
             memberships: None,
             excluded: !config.without.excluded_attributes,
+            look: config.account.look_first,
             schema: TargetSchema { revision: String::new(), kinds: BTreeMap::new() },
             warnings,
         };
@@ -182,7 +185,7 @@ impl Plan {
             effective: config.inactive_refuses_login,
             ..self.caps(config, &attrs, &natural_keys)
         };
-        self.insert(ACCOUNT.into(), Sort::Account, user.clone(), attrs, natural_keys, caps, account.look_first);
+        self.insert(ACCOUNT.into(), Sort::Account, user.clone(), attrs, natural_keys, caps);
     }
 
     fn group(&mut self, config: &Config, group: &Resource) {
@@ -195,7 +198,7 @@ impl Plan {
                     AttrSchema { creatable: false, updatable: false, required: false, ..attribute.schema.clone() };
             }
             let caps = KindCaps { create: false, update: false, ..self.caps(config, &attrs, &natural_keys) };
-            return self.insert(GROUP.into(), Sort::GroupCatalogue, group.clone(), attrs, natural_keys, caps, false);
+            return self.insert(GROUP.into(), Sort::GroupCatalogue, group.clone(), attrs, natural_keys, caps);
         }
         let members = Attribute {
             path: Path { urn: None, name: MEMBERS.to_owned(), pick: None, sub: Some("value".to_owned()) },
@@ -212,7 +215,7 @@ impl Plan {
         };
         attrs.insert(MEMBERS.to_owned(), members);
         let caps = KindCaps { delete: groups.allow_delete, ..self.caps(config, &attrs, &natural_keys) };
-        self.insert(GROUP.into(), Sort::Group, group.clone(), attrs, natural_keys, caps, false);
+        self.insert(GROUP.into(), Sort::Group, group.clone(), attrs, natural_keys, caps);
     }
 
     /// Roles or entitlements: what can be said of them, and whether they can be listed.
@@ -229,7 +232,7 @@ impl Plan {
             Resource { endpoint: Vec::new(), schema: String::new(), attributes: Vec::new(), extensions: Vec::new() };
         let caps = KindCaps { list: resource.is_some(), max_page: self.page, ..KindCaps::default() };
         let resource = resource.cloned().unwrap_or(nowhere);
-        self.insert(list.kind().into(), Sort::Catalogue, resource, attrs, vec![vec!["value".to_owned()]], caps, false);
+        self.insert(list.kind().into(), Sort::Catalogue, resource, attrs, vec![vec!["value".to_owned()]], caps);
     }
 
     fn insert(
@@ -240,12 +243,11 @@ impl Plan {
         attrs: BTreeMap<String, Attribute>,
         natural_keys: Vec<Vec<String>>,
         caps: KindCaps,
-        look: bool,
     ) {
         let unique =
             |key: &&Vec<String>| key.iter().any(|name| attrs.get(name).is_some_and(|attribute| attribute.unique));
         // One key that the server keeps unique refuses a second record, unless that may have another name.
-        let sure = natural_keys.iter().any(|key| unique(&key)) && !(look && sort == Sort::Account);
+        let sure = natural_keys.iter().any(|key| unique(&key)) && !(self.look && sort == Sort::Account);
         let unsure = natural_keys.iter().filter(|key| !sure && !unique(key) && self.search.can(&attrs, key));
         let look_first = unsure.cloned().collect();
         self.kinds.insert(name.clone(), KindPlan { name, sort, resource, attrs, natural_keys, look_first, caps });
