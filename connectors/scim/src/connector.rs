@@ -18,6 +18,7 @@ use connector_spi::{
     AccountState, Attrs, Change, Class, ConnError, Connector, Created, Ctx, Delta, Effect, EffectFacet, Entitlement,
     Health, Kind, Lister, NativeId, PartFailure, Record, Result, TargetSchema, Updated, Value,
 };
+use scim::Filter;
 use serde_json::{Map, Value as Json, json};
 use std::{
     collections::BTreeMap,
@@ -196,7 +197,9 @@ impl Connector for ScimConnector {
         // The documents of discovery are often open to everybody, so something is asked that is not.
         let nobody = |name: &String| {
             let key = BTreeMap::from([(name.clone(), Value::from(NOBODY))]);
-            plan.search.way(account, &key).ok().flatten().and_then(|way| way.filter)
+            // Simple is enough here, and more servers know it.
+            let simple = |filter: &Filter| matches!(filter, Filter::Compare { .. });
+            plan.search.way(account, &key).ok().flatten().and_then(|way| way.filter).filter(simple)
         };
         let filter = account.natural_keys.first().and_then(|key| key.first()).and_then(nobody);
         let place = if plan.by_cursor { Place::Cursor(String::new()) } else { Place::FirstByIndex };
