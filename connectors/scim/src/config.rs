@@ -24,6 +24,9 @@ pub struct Config {
     /// What is taken away from what the server says of itself.
     #[serde(default)]
     pub without: Without,
+    /// How records are looked up where the server's filters are fewer than those of RFC 7644.
+    #[serde(default)]
+    pub search: SearchConfig,
     /// Most changes of membership in one request, 1 to 10,000.
     #[serde(default = "hundred")]
     #[schemars(range(min = 1, max = 10_000))]
@@ -64,6 +67,11 @@ pub struct AccountConfig {
     pub natural_keys: Vec<Vec<String>>,
     /// The attribute that carries the gateway's own id, so that a create whose answer was lost is recognised.
     pub owned_mark: String,
+    /// The attribute by whose instant the server itself ends access, so that it ends while the gateway is down.
+    pub end_date: Option<String>,
+    /// Look for an account by each natural key that the server does not keep unique, before one is made: for a server that would
+    /// take a second account of the same person. Costs a look-up for each create; without it, only where no key is unique.
+    pub look_first: bool,
     /// Lists of the User that are entitlements: `roles` makes the type `role`, `entitlements` the type `entitlement`.
     pub entitlements: Vec<UserList>,
     /// Where an account's groups are read. Otherwise `user` where the server's User has `groups`, else `groups`.
@@ -161,6 +169,39 @@ pub struct Without {
     pub excluded_attributes: bool,
 }
 
+/// How records are looked up where the server's filters are fewer than those of RFC 7644. A server cannot say so of itself.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct SearchConfig {
+    /// The comparisons that the server knows, and no others: one of them is asked at a time, and the whole key is compared on
+    /// this side. Without this list, every attribute with `eq`, joined by `and`.
+    pub filters: Option<Vec<FilterRule>>,
+    /// Most pages that one look-up may read where nothing of a key can be asked for: then every record is read and compared on
+    /// this side, and a list that is longer is a failure, never "nobody". 0 to 1,000; with 0 such a key is not looked up by.
+    #[schemars(range(max = 1000))]
+    pub scan_pages: u32,
+}
+
+/// What the server can compare one attribute by.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FilterRule {
+    /// The attribute as it stands in a filter: `displayName`, `emails.value`.
+    pub attribute: String,
+    /// The operators that it takes.
+    pub operators: Vec<Comparison>,
+}
+
+/// An operator that a look-up can use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Comparison {
+    /// Equal.
+    Eq,
+    /// Starts with.
+    Sw,
+}
+
 /// How a member is taken out of a group by PATCH.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -208,6 +249,8 @@ impl Default for AccountConfig {
             required: Vec::new(),
             natural_keys: vec![vec!["externalId".to_owned()], vec!["userName".to_owned()]],
             owned_mark: "externalId".to_owned(),
+            end_date: None,
+            look_first: false,
             entitlements: vec![UserList::Roles, UserList::Entitlements],
             memberships: None,
             create_inactive: true,
@@ -251,6 +294,27 @@ impl Config {
         if !(2..=1000).contains(&self.page_size) {
             say("/page_size".to_owned(), "must be from 2 to 1000".to_owned(), None);
         }
+        if self.search.scan_pages > 1000 {
+            say("/search/scan_pages".to_owned(), "must be at most 1000".to_owned(), None);
+        }
+        if self.search.scan_pages > 0 && !self.account.lists_whole {
+            let hint = "each account of every page would be read by its id";
+            let message = "must be 0 where lists leave attributes out".to_owned();
+            say("/search/scan_pages".to_owned(), message, Some(hint));
+        }
+        for (at, rule) in self.search.filters.iter().flatten().enumerate() {
+            match Path::parse(&rule.attribute) {
+                Err(why) => say(format!("/search/filters/{at}/attribute"), why, None),
+                Ok(path) if path.pick.is_some() => {
+                    let message = "names an attribute as it stands in a filter: without an element".to_owned();
+                    say(format!("/search/filters/{at}/attribute"), message, None);
+                }
+                Ok(_) => {}
+            }
+            if rule.operators.is_empty() {
+                say(format!("/search/filters/{at}/operators"), "at least one is needed".to_owned(), None);
+            }
+        }
         if self.without.patch && self.without.put {
             say("/without".to_owned(), "without PATCH and PUT nothing can be changed".to_owned(), None);
         }
@@ -293,6 +357,16 @@ impl Config {
             if keys.is_empty() {
                 say(format!("{table}/natural_keys"), "at least one is needed".to_owned(), None);
             }
+        }
+        for (at, key) in self.account.natural_keys.iter().enumerate() {
+            if !key.is_empty() && key.iter().all(|name| name.eq_ignore_ascii_case("displayName")) {
+                let hint = "namesakes have one display name";
+                let message = "nobody is known by a display name alone".to_owned();
+                say(format!("/account/natural_keys/{at}"), message, Some(hint));
+            }
+        }
+        if self.account.end_date.iter().any(|name| !self.account.attributes.contains(name)) {
+            say("/account/end_date".to_owned(), "is not among the attributes".to_owned(), None);
         }
         for (at, name) in self.account.required.iter().enumerate() {
             if !self.account.attributes.contains(name) {
@@ -357,5 +431,21 @@ mod tests {
             ["/account/attributes/1", "/account/attributes/2", "/account/natural_keys/1", "/account/owned_mark"]
         );
         assert_eq!(issues(json!({"max_member_changes": 0, "page_size": 1})), ["/max_member_changes", "/page_size"]);
+        let search = json!({"scan_pages": 1001, "filters": [
+            {"attribute": "emails[type eq \"work\"].value", "operators": ["sw"]}, {"attribute": "displayName", "operators": []},
+        ]});
+        assert_eq!(
+            issues(json!({"search": search})),
+            ["/search/scan_pages", "/search/filters/0/attribute", "/search/filters/1/operators"]
+        );
+        let partial = json!({"account": {"lists_whole": false}, "search": {"scan_pages": 1}});
+        assert_eq!(issues(partial), ["/search/scan_pages"]);
+    }
+
+    #[test]
+    fn nobody_is_known_by_a_display_name_alone() {
+        let keys = |keys: Json| issues(json!({"account": {"natural_keys": keys}}));
+        assert_eq!(keys(json!([["userName"], ["displayName"]])), ["/account/natural_keys/1"]);
+        assert_eq!(keys(json!([["displayName", "externalId"]])), [""; 0]);
     }
 }

@@ -18,7 +18,7 @@ use connector_spi::{
     AccountState, Attrs, Change, Class, ConnError, Connector, Created, Ctx, Delta, Effect, EffectFacet, Entitlement,
     Health, Kind, Lister, NativeId, PartFailure, Record, Result, TargetSchema, Updated, Value,
 };
-use scim::{AttrPath, Filter, Literal, Op};
+use scim::Filter;
 use serde_json::{Map, Value as Json, json};
 use std::{
     collections::BTreeMap,
@@ -119,9 +119,7 @@ impl ScimConnector {
         {
             return Ok(Created { adopted: true, record: Some(record.clone()), ..Created::new(record.id.0) });
         }
-        if kind.look_first
-            && let Some(id) = self.taken_by(cx, plan, kind, attrs).await?
-        {
+        if let Some(id) = self.taken_by(cx, plan, kind, attrs, &kind.look_first).await? {
             return Err(ConnError::already_exists("a resource with this natural key is there").existing(id));
         }
         let mut document = Map::new();
@@ -148,7 +146,7 @@ impl ScimConnector {
         let answer = match self.post(cx, kind, document).await {
             Err(error) if error.class == Class::AlreadyExists => {
                 // Who stands in the way helps the gateway to adopt or dispute; not to find out is no second failure.
-                let existing = self.taken_by(cx, plan, kind, attrs).await.ok().flatten();
+                let existing = self.taken_by(cx, plan, kind, attrs, &kind.natural_keys).await.ok().flatten();
                 return Err(existing.into_iter().fold(error, ConnError::existing));
             }
             other => other?,
@@ -197,12 +195,13 @@ impl Connector for ScimConnector {
         let (plan, server) = self.discover(cx).await?;
         let account = kind_of(&plan, &ACCOUNT.into())?;
         // The documents of discovery are often open to everybody, so something is asked that is not.
-        let key = account.natural_keys.first().and_then(|key| account.attrs.get(key.first()?));
-        let filter = key.filter(|key| plan.filter && key.path.pick.is_none()).map(|key| Filter::Compare {
-            path: AttrPath { urn: key.path.urn.clone(), name: key.path.name.clone(), sub: key.path.sub.clone() },
-            op: Op::Eq,
-            value: Literal::Text(NOBODY.to_owned()),
-        });
+        let nobody = |name: &String| {
+            let key = BTreeMap::from([(name.clone(), Value::from(NOBODY))]);
+            // Simple is enough here, and more servers know it.
+            let simple = |filter: &Filter| matches!(filter, Filter::Compare { .. });
+            plan.search.way(account, &key).ok().flatten().and_then(|way| way.filter).filter(simple)
+        };
+        let filter = account.natural_keys.first().and_then(|key| key.first()).and_then(nobody);
         let place = if plan.by_cursor { Place::Cursor(String::new()) } else { Place::FirstByIndex };
         lookup::ask(&self.exchange(cx), &plan, account, &place, 1, filter.as_ref()).await?;
         Ok(Health { server: server.map(|text| crate::error::scrubbed(&text, &[])), warnings: plan.warnings.clone() })

@@ -8,7 +8,7 @@
 //! **The parts**, from pure to impure: [`Config`] is what is written in the file; `path` reads an attribute's path;
 //! `discovery` understands what a server says of itself; `plan` lays the configuration over it; `record` turns an answer into a
 //! [`Record`](connector_spi::Record); `edit` turns a change into PATCH operations or into another document; `error` turns a
-//! refusal into a class; `page` keeps the place in a list; `exchange` sends one request through `connector-http`; `lookup`,
+//! refusal into a class; `page` keeps the place in a list; `search` finds the way to a record; `exchange` sends one request through `connector-http`; `lookup`,
 //! `members`, `run`, `connector` and `facet` are the contract itself.
 //!
 //! **Key decisions.**
@@ -25,13 +25,16 @@
 //! * *No list of members is ever written whole* where the server has PATCH: members come and go by value, at most
 //!   `max_member_changes` in one request. So nobody else's member is lost, and a server that refuses to remove all members at
 //!   once is not asked to.
+//! * *A key is compared here.* A server's filter narrows a search, and which record has the key is decided on this side; so a server
+//!   that knows little of filters (`search.filters`), or nothing, can be looked up in, by reading all within a bound
+//!   (`search.scan_pages`). Nobody is ever known by a display name alone.
 //! * *A list by index is checked for slipping.* Each page begins with the last resource of the page before; when another one
 //!   stands there, something moved, and the page says that it is not complete. Cursors are used where there are any.
 //!
 //! **Limits.** A membership has no scope and no dates; a role's scope is its `type`. `active` is all the state that there is:
 //! disabled, blocked and expired are all `active: false` and read back as disabled. SCIM says nothing about sessions or about
 //! who can log in, so a closing is unverified, unless the configuration states the vendor's promise
-//! (`inactive_refuses_login`). Passwords are not set, Bulk is not used, and a server without filters cannot be searched.
+//! (`inactive_refuses_login`). Passwords are not set, and Bulk is not used.
 //! Without PATCH and without entity tags, two writers of one document can overwrite each other; `check` warns of it.
 
 pub mod config;
@@ -48,6 +51,7 @@ mod path;
 mod plan;
 mod record;
 mod run;
+mod search;
 
 pub use config::Config;
 
@@ -57,7 +61,10 @@ use connector_spi::{ConfigIssue, ConnError, Connector, ConnectorType, Host, Resu
 use std::sync::Arc;
 
 /// Target files that come with the gateway, as `(profile, TOML)`: everything of a target but its address and its secrets.
-pub const PROFILES: [(&str, &str); 1] = [("scim", include_str!("../../profiles/scim.toml"))];
+pub const PROFILES: [(&str, &str); 2] = [
+    ("scim", include_str!("../../profiles/scim.toml")),
+    ("meditech-like-rest", include_str!("../../profiles/meditech-like-rest.toml")),
+];
 
 /// `kind = "scim"`.
 #[derive(Debug, Clone, Copy)]

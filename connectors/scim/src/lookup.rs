@@ -5,9 +5,9 @@ use crate::{
     connector::ScimConnector,
     exchange::{Answer, Exchange},
     page::{self, Place},
-    path::{Path, text_of},
     plan::{GROUP, KindPlan, Plan, Sort},
     record,
+    search::{Way, agrees},
 };
 use connector_spi::{Attrs, Class, ConnError, Ctx, Cursor, Effect, Entitlement, NativeId, Record, Result, Value};
 use scim::{AttrPath, Filter, Literal, Op};
@@ -69,38 +69,50 @@ impl ScimConnector {
             op: Op::Eq,
             value: Literal::Text(record.id.0.clone()),
         };
-        let mut found = Vec::new();
-        for body in self.pages(cx, plan, group, &filter).await? {
-            for raw in listed(&body)? {
+        let mut found: Vec<Entitlement> = Vec::new();
+        self.pages(cx, plan, group, Some(&filter), |page| {
+            for raw in page {
                 match record::id_of(raw) {
+                    // By index the last resource of a page is seen twice.
+                    Some(id) if found.iter().any(|other| other.value.as_str() == id) => {}
                     Some(id) => found.push(Entitlement::new(GROUP, id)),
                     None => record.incomplete = true,
                 }
             }
-        }
+            Ok(())
+        })
+        .await?;
         record.entitlements.get_or_insert_default().append(&mut found);
         Ok(())
     }
 
-    /// All pages of a search.
-    async fn pages(&self, cx: &Ctx, plan: &Plan, kind: &KindPlan, filter: &Filter) -> Result<Vec<Json>> {
+    /// Reads a search, or the whole list, page by page.
+    async fn pages(
+        &self,
+        cx: &Ctx,
+        plan: &Plan,
+        kind: &KindPlan,
+        filter: Option<&Filter>,
+        mut take: impl FnMut(&[Json]) -> Result<()> + Send,
+    ) -> Result<()> {
         let exchange = self.exchange(cx);
-        let (mut found, mut cursor): (Vec<Json>, Option<Cursor>) = (Vec::new(), None);
-        for _ in 0..PAGES {
+        let most = if filter.is_some() { PAGES } else { plan.search.scan_pages() };
+        let mut cursor: Option<Cursor> = None;
+        for _ in 0..most {
             let place = page::place(cursor.as_ref(), plan.by_cursor)?;
-            let body = ask(&exchange, plan, kind, &place, plan.page, Some(filter)).await?;
+            let body = ask(&exchange, plan, kind, &place, plan.page, filter).await?;
             let read = page::read(&place, &body, record::id_of)?;
             let (next, whole) = (read.next, read.whole);
-            found.push(body);
+            take(listed(&body)?)?;
             if !whole {
                 return Err(ConnError::transient("the list changed while it was read").effect(Effect::None));
             }
             match next {
                 Some(next) => cursor = Some(next),
-                None => return Ok(found),
+                None => return Ok(()),
             }
         }
-        Err(ConnError::unknown(format!("more than {PAGES} pages ({})", label(kind, false))).effect(Effect::None))
+        Err(ConnError::unknown(format!("more than {most} pages ({})", label(kind, false))).effect(Effect::None))
     }
 
     /// All records with this natural key, in whatever state.
@@ -111,40 +123,66 @@ impl ScimConnector {
         kind: &KindPlan,
         key: &BTreeMap<String, Value>,
     ) -> Result<Vec<Record>> {
-        let filter = filter_of(kind, key)?;
-        let mut found: Vec<Record> = Vec::new();
-        for body in self.pages(cx, plan, kind, &filter).await? {
-            for raw in listed(&body)? {
-                let lost = || ConnError::unknown("a resource without id was found").effect(Effect::None);
-                let mut record = record::read(plan, kind, raw, None).ok_or_else(lost)?;
-                // By index the last resource of a page is seen twice.
-                if !agrees(kind, &record, key) || found.iter().any(|other| other.id == record.id) {
-                    continue;
-                }
-                if kind.sort == Sort::Account && !self.config.account.lists_whole {
-                    // Gone between the search and the reading: then it is not there.
-                    let Some(whole) = self.fetch(cx, plan, kind, &record.id).await? else { continue };
-                    record = whole.record;
-                }
-                self.complete(cx, plan, kind, &mut record).await?;
-                found.push(record);
-            }
-        }
-        Ok(found)
+        let way = plan.search.way(kind, key)?;
+        let way = way.ok_or_else(|| ConnError::unsupported("the server cannot be searched by this key"))?;
+        self.along(cx, plan, kind, key, &way).await
     }
 
-    /// The first record that has one of the natural keys of `attrs`.
+    /// The records with this natural key that a way leads to.
+    async fn along(
+        &self,
+        cx: &Ctx,
+        plan: &Plan,
+        kind: &KindPlan,
+        key: &BTreeMap<String, Value>,
+        way: &Way,
+    ) -> Result<Vec<Record>> {
+        let partial = kind.sort == Sort::Account && !self.config.account.lists_whole;
+        // What a partial list does not show is looked for in the whole resource.
+        let hidden: Vec<String> = if partial { key.keys().cloned().collect() } else { way.compared.clone() };
+        let mut found: Vec<Record> = Vec::new();
+        self.pages(cx, plan, kind, way.filter.as_ref(), |page| {
+            for raw in page {
+                let lost = || ConnError::unknown("a resource without id was found").effect(Effect::None);
+                let record = record::read(plan, kind, raw, None).ok_or_else(lost)?;
+                // By index the last resource of a page is seen twice.
+                if agrees(kind, &record, key, &hidden) && found.iter().all(|other| other.id != record.id) {
+                    found.push(record);
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        let mut whole = Vec::with_capacity(found.len());
+        for mut record in found {
+            if partial {
+                // Gone between the search and the reading: then it is not there.
+                let Some(fetched) = self.fetch(cx, plan, kind, &record.id).await? else { continue };
+                record = fetched.record;
+                if !agrees(kind, &record, key, &way.compared) {
+                    continue;
+                }
+            }
+            self.complete(cx, plan, kind, &mut record).await?;
+            whole.push(record);
+        }
+        Ok(whole)
+    }
+
+    /// The first record that has one of these natural keys of `attrs`.
     pub(crate) async fn taken_by(
         &self,
         cx: &Ctx,
         plan: &Plan,
         kind: &KindPlan,
         attrs: &Attrs,
+        keys: &[Vec<String>],
     ) -> Result<Option<NativeId>> {
-        for set in &kind.natural_keys {
+        for set in keys {
             let key: BTreeMap<String, Value> =
                 set.iter().filter_map(|name| Some((name.clone(), attrs.get(name)?.first()?.clone()))).collect();
             if key.len() == set.len()
+                && plan.search.can(&kind.attrs, set)
                 && let Some(record) = self.search(cx, plan, kind, &key).await?.into_iter().next()
             {
                 return Ok(Some(record.id));
@@ -162,11 +200,20 @@ impl ScimConnector {
         attrs: &Attrs,
     ) -> Result<Option<Record>> {
         let mark = if kind.is_group() { "externalId" } else { &self.config.account.owned_mark };
-        let Some(value) = attrs.get(mark).and_then(|values| values.first()).filter(|_| plan.filter) else {
+        let Some(value) = attrs.get(mark).and_then(|values| values.first()) else { return Ok(None) };
+        if !plan.search.can(&kind.attrs, &[mark.to_owned()]) {
             return Ok(None);
-        };
+        }
         let key = BTreeMap::from([(mark.to_owned(), value.clone())]);
-        let mut found = self.search(cx, plan, kind, &key).await?;
+        let unasked = plan.search.way(kind, &key)?.is_some_and(|way| way.filter.is_none());
+        let mut found = match plan.search.hint(kind, attrs).filter(|_| unasked) {
+            // What the create carried is what the account is likely to have still.
+            Some(hint) => self.along(cx, plan, kind, &key, &hint).await?,
+            None => Vec::new(),
+        };
+        if found.is_empty() {
+            found = self.search(cx, plan, kind, &key).await?;
+        }
         match (found.pop(), found.is_empty()) {
             (Some(record), true) => Ok(Some(record)),
             (Some(_), false) => Err(ConnError::conflict("several resources carry this mark").attribute(mark)),
@@ -203,54 +250,4 @@ pub(crate) fn label(kind: &KindPlan, one: bool) -> String {
 fn listed(body: &Json) -> Result<&[Json]> {
     let all = body.as_object().and_then(|object| crate::path::member(object, "Resources"));
     Ok(all.and_then(Json::as_array).map_or(&[], Vec::as_slice))
-}
-
-/// `eq` and `and` only: some servers know no more.
-fn filter_of(kind: &KindPlan, key: &BTreeMap<String, Value>) -> Result<Filter> {
-    let mut terms = Vec::with_capacity(key.len());
-    for (name, value) in key {
-        let attribute = kind.attrs.get(name);
-        let attribute = attribute.ok_or_else(|| ConnError::invalid(format!("{name} is no key")).attribute(name))?;
-        let literal = match record::wire(name, attribute, value)? {
-            Json::String(text) => Literal::Text(text),
-            Json::Bool(truth) => Literal::Bool(truth),
-            Json::Number(number) => Literal::Number(number),
-            Json::Null | Json::Array(_) | Json::Object(_) => Literal::Null,
-        };
-        terms.push(term(&attribute.path, literal));
-    }
-    let and = |mut terms: Vec<Filter>| if terms.len() == 1 { terms.pop() } else { Some(Filter::And(terms)) };
-    and(terms).ok_or_else(|| ConnError::invalid("a search needs a key"))
-}
-
-fn term(path: &Path, value: Literal) -> Filter {
-    let attr = |name: &str, sub: Option<&str>| AttrPath {
-        urn: path.urn.clone(),
-        name: name.to_owned(),
-        sub: sub.map(str::to_owned),
-    };
-    let plain = |name: &str, value: Literal| Filter::Compare { path: AttrPath::name(name), op: Op::Eq, value };
-    match (&path.pick, &path.sub) {
-        (Some(pick), Some(sub)) => {
-            let picked = text_of(&pick.value).map_or(Literal::Null, Literal::Text);
-            let picked = pick.value.as_bool().map_or(picked, Literal::Bool);
-            let inner = Filter::And(vec![plain(&pick.sub, picked), plain(sub, value)]);
-            Filter::ValuePath { path: attr(&path.name, None), inner: Box::new(inner) }
-        }
-        (_, sub) => Filter::Compare { path: attr(&path.name, sub.as_deref()), op: Op::Eq, value },
-    }
-}
-
-/// Whether a resource that a search found has the key: a search may be looser than it looks. What a resource does not show is
-/// not held against it.
-fn agrees(kind: &KindPlan, record: &Record, key: &BTreeMap<String, Value>) -> bool {
-    key.iter().all(|(name, wanted)| {
-        let exact = kind.attrs.get(name).is_some_and(|attribute| attribute.schema.case_exact);
-        record.attrs.get(name).is_none_or(|held| {
-            held.iter().any(|value| match (value, wanted) {
-                (Value::Text(one), Value::Text(other)) if !exact => one.to_lowercase() == other.to_lowercase(),
-                (one, other) => one == other,
-            })
-        })
-    })
 }

@@ -4,6 +4,7 @@ use crate::{
     config::{Config, Manage, Memberships, UserList},
     discovery::{Offer, Resource, Seen},
     path::Path,
+    search::Search,
 };
 use connector_spi::{
     AttrSchema, Kind, KindCaps, KindRole, KindSchema, Provenance, ReadAfterWrite, TargetSchema, ValueType,
@@ -22,7 +23,7 @@ pub(crate) const MEMBERS: &str = "members";
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) patch: bool,
-    pub(crate) filter: bool,
+    pub(crate) search: Search,
     pub(crate) etag: bool,
     pub(crate) by_cursor: bool,
     pub(crate) page: u32,
@@ -30,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) lists: Vec<UserList>,
     pub(crate) memberships: Option<Memberships>,
     pub(crate) excluded: bool,
+    /// An account is looked for before it is made, although one of its keys is unique.
+    look: bool,
     pub(crate) schema: TargetSchema,
     /// What works less well than it should.
     pub(crate) warnings: Vec<String>,
@@ -55,8 +58,8 @@ pub(crate) struct KindPlan {
     pub(crate) resource: Resource,
     pub(crate) attrs: BTreeMap<String, Attribute>,
     pub(crate) natural_keys: Vec<Vec<String>>,
-    /// No attribute of any key is unique in the server: it is looked at before a record is made.
-    pub(crate) look_first: bool,
+    /// The keys that are looked at before a record is made, since the server would take a second one.
+    pub(crate) look_first: Vec<Vec<String>>,
     pub(crate) caps: KindCaps,
 }
 
@@ -83,7 +86,7 @@ impl Plan {
             warnings
                 .push("without PATCH and entity tags two writers of a resource can overwrite each other".to_owned());
         }
-        if !offer.filter {
+        if !offer.filter && config.search.scan_pages == 0 {
             warnings.push(
                 "without filters an account cannot be looked up: a lost answer to a create is not cured".to_owned(),
             );
@@ -91,7 +94,7 @@ impl Plan {
         let limit = if offer.max_page == 0 { config.page_size } else { config.page_size.min(offer.max_page) };
         let mut plan = Self {
             patch,
-            filter: offer.filter,
+            search: Search::new(&config.search, offer.filter),
             etag,
             by_cursor,
             page: limit.max(1),
@@ -99,6 +102,7 @@ impl Plan {
             lists: Vec::new(),
             memberships: None,
             excluded: !config.without.excluded_attributes,
+            look: config.account.look_first,
             schema: TargetSchema { revision: String::new(), kinds: BTreeMap::new() },
             warnings,
         };
@@ -150,9 +154,14 @@ impl Plan {
                     self.warnings.push("the server's User shows no groups: memberships are not read".to_owned());
                     None
                 }
+                Some(Memberships::Groups) if !self.search.finds_members() => {
+                    let why = "the server cannot be searched for the groups of a member: memberships are not read";
+                    self.warnings.push(why.to_owned());
+                    None
+                }
                 Some(chosen) => Some(chosen),
                 None if on_user => Some(Memberships::User),
-                None if self.filter => Some(Memberships::Groups),
+                None if self.search.finds_members() => Some(Memberships::Groups),
                 None => None,
             };
         }
@@ -161,11 +170,20 @@ impl Plan {
         if natural_keys.is_empty() {
             self.warnings.push("no natural key is left of those in account.natural_keys".to_owned());
         }
+        if config.search.filters.is_some() {
+            for key in natural_keys.iter().filter(|key| !self.search.can(&attrs, key)) {
+                let key = key.join(", ");
+                self.warnings.push(format!("no filter of the server's and no scan_pages for a look-up by {key}"));
+            }
+        }
+        let ends = account.end_date.as_ref().and_then(|name| attrs.get(name));
         let caps = KindCaps {
+            end_date: ends
+                .is_some_and(|attribute| attribute.schema.updatable && attribute.schema.ty == ValueType::Timestamp),
             disable: active,
             delete: account.allow_delete,
             effective: config.inactive_refuses_login,
-            ..self.caps(config, &natural_keys)
+            ..self.caps(config, &attrs, &natural_keys)
         };
         self.insert(ACCOUNT.into(), Sort::Account, user.clone(), attrs, natural_keys, caps);
     }
@@ -179,7 +197,7 @@ impl Plan {
                 attribute.schema =
                     AttrSchema { creatable: false, updatable: false, required: false, ..attribute.schema.clone() };
             }
-            let caps = KindCaps { create: false, update: false, ..self.caps(config, &natural_keys) };
+            let caps = KindCaps { create: false, update: false, ..self.caps(config, &attrs, &natural_keys) };
             return self.insert(GROUP.into(), Sort::GroupCatalogue, group.clone(), attrs, natural_keys, caps);
         }
         let members = Attribute {
@@ -196,7 +214,7 @@ impl Plan {
             unique: false,
         };
         attrs.insert(MEMBERS.to_owned(), members);
-        let caps = KindCaps { delete: groups.allow_delete, ..self.caps(config, &natural_keys) };
+        let caps = KindCaps { delete: groups.allow_delete, ..self.caps(config, &attrs, &natural_keys) };
         self.insert(GROUP.into(), Sort::Group, group.clone(), attrs, natural_keys, caps);
     }
 
@@ -226,18 +244,22 @@ impl Plan {
         natural_keys: Vec<Vec<String>>,
         caps: KindCaps,
     ) {
-        let unique = |name: &String| attrs.get(name).is_some_and(|attribute| attribute.unique);
-        let look_first = self.filter && !natural_keys.iter().flatten().any(unique);
+        let unique =
+            |key: &&Vec<String>| key.iter().any(|name| attrs.get(name).is_some_and(|attribute| attribute.unique));
+        // One key that the server keeps unique refuses a second record, unless that may have another name.
+        let sure = natural_keys.iter().any(|key| unique(&key)) && !(self.look && sort == Sort::Account);
+        let unsure = natural_keys.iter().filter(|key| !sure && !unique(key) && self.search.can(&attrs, key));
+        let look_first = unsure.cloned().collect();
         self.kinds.insert(name.clone(), KindPlan { name, sort, resource, attrs, natural_keys, look_first, caps });
     }
 
-    fn caps(&self, config: &Config, natural_keys: &[Vec<String>]) -> KindCaps {
+    fn caps(&self, config: &Config, attrs: &BTreeMap<String, Attribute>, natural_keys: &[Vec<String>]) -> KindCaps {
         let changes = self.patch || !config.without.put;
         KindCaps {
             create: true,
             update: changes,
             list: true,
-            find_by: if self.filter { natural_keys.to_vec() } else { Vec::new() },
+            find_by: natural_keys.iter().filter(|key| self.search.can(attrs, key)).cloned().collect(),
             conditional_update: self.etag && changes,
             patch_multi: changes,
             max_page: self.page,
@@ -378,7 +400,10 @@ mod tests {
             account.attrs["emails.value"].schema.multi && !account.attrs["emails[type eq \"work\"].value"].schema.multi
         );
         assert!(plan.warnings.iter().any(|warning| warning.contains("nonsense")));
-        assert!(!account.look_first, "userName is unique by RFC 7643");
+        assert_eq!(account.look_first, [[""; 0]; 0], "userName is unique by RFC 7643");
+        let more = json!({"account": {"look_first": true}});
+        let plan = self::plan(more, &Documents::default());
+        assert_eq!(plan.kinds[&ACCOUNT.into()].look_first, [["externalId"]]);
     }
 
     #[test]

@@ -6,7 +6,8 @@ mod support;
 use async_trait::async_trait;
 use connector_scim::Scim;
 use connector_spi::{Entitlement, Erase, Kind};
-use connector_testkit::{Fixture, HttpProxy, Report, StateProbe, Subject, assert_required, run};
+use connector_testkit::{Fixture, HttpProxy, Report, StateProbe, Subject, Verdict, assert_required, required, run};
+use fixtures::ehr_scim::{self, EhrScim};
 use fixtures::scim_server::{Options, Paging, ScimServer};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -150,4 +151,61 @@ async fn roles_as_entitlements_without_patch() {
     let more = json!({"groups": {"manage": "nothing"}});
     let report = verdict(Options::put_only(), more, roles(false)).await;
     assert_required("scim", &report);
+}
+
+/// The tables, with a provider that accounts can point at.
+struct Tables(Arc<EhrScim>);
+
+#[async_trait]
+impl StateProbe for Tables {
+    async fn state(&self) -> String {
+        let mut state = self.0.state();
+        for counted in ["requests", "log"] {
+            state.as_object_mut().unwrap().remove(counted);
+        }
+        state.to_string()
+    }
+
+    async fn seed(&self, kind: &Kind, count: u32) -> bool {
+        if kind.as_str() != "account" {
+            return false;
+        }
+        let people = format!(
+            "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < {count}) \
+             INSERT INTO user_dict (user_mnemonic, last_name, first_name, begin_date, changed_by, changed_at) \
+             SELECT 'SEED' || n, 'Example', 'Testperson ' || n, '2026-07-01', 'SEED', '2026-07-01 00:00:00' FROM n \
+             WHERE true ON CONFLICT DO NOTHING"
+        );
+        self.0.run(&people).is_ok()
+    }
+}
+
+#[tokio::test]
+async fn a_record_system_whose_filters_know_no_key() {
+    let provider = "INSERT INTO provider_dict (provider_mnemonic, last_name, first_name, provider_type) \
+                    VALUES ('KITPROVIDER', 'Example', 'Testperson', 'PHYSICIAN')";
+    let options = ehr_scim::Options { seed: vec![provider.to_owned()], ..ehr_scim::Options::default() };
+    let ehr = Arc::new(EhrScim::start(options).unwrap());
+    let reads = |request: &[u8]| request.starts_with(b"GET ") || request.starts_with(b"POST /oauth2");
+    let proxy = HttpProxy::before(ehr.addr(), move |request| !reads(request)).await.unwrap();
+    let mut values: toml::Table =
+        toml::from_str(include_str!("../../profiles/kit/meditech-like-rest/kit.toml")).unwrap();
+    values.remove("harness");
+    let fixture = values.try_into().unwrap();
+    let config = support::meditech(&proxy.url(), json!({}));
+    let mut subject = Subject::new(Arc::new(Erase::<Scim>::new()), config, fixture);
+    subject.wrong_host = Some(support::meditech("http://127.0.0.1:1", json!({})));
+    subject.secrets = [("SCIM_TOKEN".to_owned(), "test-only".to_owned())].into();
+    subject.faults = Some(proxy);
+    subject.probe = Some(Arc::new(Tables(ehr)));
+
+    let report = run(&subject).await;
+
+    println!("{report}");
+    // Nobody is deleted there, and no attribute has several values; all else is as with any server.
+    let without = ["delete.absent_is_ok", "update.patch_add_remove_one_call"];
+    assert_eq!(report.failed(), [""; 0]);
+    let left: Vec<&str> =
+        required("scim").into_iter().filter(|check| report.verdict(check) != Some(&Verdict::Passed)).collect();
+    assert_eq!(left, without);
 }

@@ -17,6 +17,8 @@ mod scene;
 mod scim;
 #[path = "profiles/ward.rs"]
 mod ward;
+#[path = "profiles/ward_rest.rs"]
+mod ward_rest;
 
 use gateway_server::kinds::Kinds;
 use gateway_server::target_file;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod hostile;
+mod lookup;
 mod lost;
 mod members;
 mod order;

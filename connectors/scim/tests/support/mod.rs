@@ -55,7 +55,17 @@ pub fn laid_over(base: &mut Json, over: Json) {
 
 /// The shipped profile for a server at `url`, with `more` on top.
 pub fn profile(url: &str, more: Json) -> Json {
-    let mut all: Json = toml::from_str(PROFILES[0].1).unwrap();
+    shipped("scim", url, json!({"type": "bearer", "token": {"env": "SCIM_TOKEN"}}), more)
+}
+
+/// The shipped profile for the meditech-like system at `url`.
+pub fn meditech(url: &str, more: Json) -> Json {
+    shipped("meditech-like-rest", url, json!({"client_id": "gateway", "client_secret": {"env": "SCIM_TOKEN"}}), more)
+}
+
+fn shipped(name: &str, url: &str, auth: Json, more: Json) -> Json {
+    let text = PROFILES.iter().find(|(profile, _)| *profile == name).unwrap().1;
+    let mut all: Json = toml::from_str(text).unwrap();
     for apart in ["kind", "test", "test_setup"] {
         all.as_object_mut().unwrap().remove(apart);
     }
@@ -63,7 +73,7 @@ pub fn profile(url: &str, more: Json) -> Json {
         &mut all,
         json!({"http": {
             "url": url, "allow_plaintext": true, "allow_networks": ["127.0.0.0/8"], "timeout": 5, "connect_timeout": 2,
-            "max_concurrent": 256, "auth": {"type": "bearer", "token": {"env": "SCIM_TOKEN"}},
+            "max_concurrent": 256, "auth": auth,
         }}),
     );
     laid_over(&mut all, more);

@@ -2,6 +2,7 @@
 
 use fixtures::directory::{self, Directory};
 use fixtures::ehr_rest::{self, EhrRest};
+use fixtures::ehr_scim::{self, EhrScim};
 use fixtures::ehr_soap::{self, EhrSoap};
 use fixtures::ehr_sql::EhrSql;
 use fixtures::pager::{self, Pager};
@@ -11,6 +12,10 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs;
 use tempfile::TempDir;
+
+/// The provider that the accounts of the kit point at.
+const PROVIDER: &str = "INSERT INTO provider_dict (provider_mnemonic, last_name, first_name, provider_type) \
+                        VALUES ('KITPROVIDER', 'Example', 'Testperson', 'PHYSICIAN')";
 
 /// A simulator that runs until this is dropped.
 pub(super) struct Simulator {
@@ -45,6 +50,11 @@ pub(super) async fn start(name: &str) -> Result<Simulator, String> {
             let ehr = EhrSoap::start(ehr_soap::Options { rate_limit: None, ..Default::default() }).map_err(cannot)?;
             Ok(Simulator::new(ehr.base_url(), ehr))
         }
+        "ehr-scim" => {
+            let options = ehr_scim::Options { seed: vec![PROVIDER.to_owned()], ..Default::default() };
+            let ehr = EhrScim::start(options).map_err(cannot)?;
+            Ok(Simulator::new(ehr.base_url(), ehr))
+        }
         "scim" => {
             let server = ScimServer::start(scim_server::Options::default()).map_err(cannot)?;
             Ok(Simulator::new(server.base_url(), server))
@@ -57,7 +67,7 @@ pub(super) async fn start(name: &str) -> Result<Simulator, String> {
         other => match other.strip_prefix("sqlite:") {
             Some(script) => sqlite(script).await,
             None => Err(format!(
-                "there is no simulator {other:?}; there are pager, ehr-rest, ehr-soap, ehr-sql, scim, directory and sqlite:FILE.sql"
+                "there is no simulator {other:?}; there are pager, ehr-rest, ehr-scim, ehr-soap, ehr-sql, scim, directory and sqlite:FILE.sql"
             )),
         },
     }
@@ -77,11 +87,6 @@ async fn ward() -> Result<Simulator, String> {
     let folder = TempDir::new().map_err(|error| error.to_string())?;
     let path = folder.path().join("target.db").display().to_string();
     let ehr = EhrSql::load(&format!("sqlite://{path}?mode=rwc")).await.map_err(|error| error.to_string())?;
-    ehr.run(
-        "INSERT INTO provider_dict (provider_mnemonic, last_name, first_name, provider_type) \
-         VALUES ('KITPROVIDER', 'Example', 'Testperson', 'PHYSICIAN')",
-    )
-    .await
-    .map_err(|error| error.to_string())?;
+    ehr.run(PROVIDER).await.map_err(|error| error.to_string())?;
     Ok(Simulator::new(path, folder))
 }

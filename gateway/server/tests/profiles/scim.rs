@@ -19,6 +19,20 @@ fn make(number: u32, holds: Value) -> Value {
     json!({"op": "create", "kind": "account", "attrs": person(number), "state": "enabled", "entitlements": holds})
 }
 
+/// What a server says of itself is asked before anything else, and stands once.
+pub async fn asked_of_itself(scene: &mut Scene, secret: &'static str) {
+    let host = Arc::new(crate::scene::Gateway(secret));
+    let live = Live::open("scim", &scene.settings, &scene.kinds, host, Sending::All).await.unwrap();
+    let asked =
+        live.record("asked", Call::Get { kind: "account".into(), id: "nobody".into() }, Circumstances::default()).await;
+    let discovery = ["/ServiceProviderConfig", "/Schemas", "/ResourceTypes"];
+    let is_discovery = |path: &str| discovery.iter().any(|end| path.starts_with(end));
+    scene.setup.standing = asked.exchange.into_iter().filter(|one| is_discovery(&one.request.path)).collect();
+    // They are asked all at once.
+    scene.setup.standing.sort_by(|one, other| one.request.path.cmp(&other.request.path));
+    assert_eq!(scene.setup.standing.len(), 3);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_scim_file_is_tested_by_what_a_server_says() {
     let server = ScimServer::start(Options::default()).unwrap();
@@ -30,17 +44,7 @@ async fn the_scim_file_is_tested_by_what_a_server_says() {
             "auth": {"type": "bearer", "token": {"env": "SCIM"}},
         }}),
     );
-    let host = Arc::new(crate::scene::Gateway("test-only-token"));
-    let live = Live::open("scim", &scene.settings, &scene.kinds, host, Sending::All).await.unwrap();
-    // What a server says of itself is asked before anything else, and stands once.
-    let asked =
-        live.record("asked", Call::Get { kind: "account".into(), id: "nobody".into() }, Circumstances::default()).await;
-    let discovery = ["/ServiceProviderConfig", "/Schemas", "/ResourceTypes"];
-    let is_discovery = |path: &str| discovery.iter().any(|end| path.starts_with(end));
-    scene.setup.standing = asked.exchange.into_iter().filter(|one| is_discovery(&one.request.path)).collect();
-    // They are asked all at once.
-    scene.setup.standing.sort_by(|one, other| one.request.path.cmp(&other.request.path));
-    assert_eq!(scene.setup.standing.len(), 3);
+    asked_of_itself(&mut scene, "test-only-token").await;
 
     scene.case("the server is there", json!({"op": "check"})).await;
     scene.case("an account is made", make(1, json!([]))).await;
