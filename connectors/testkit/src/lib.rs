@@ -33,6 +33,7 @@ pub mod host;
 mod http_proxy;
 mod kit;
 mod ldap_proxy;
+pub mod lost;
 pub mod memory;
 pub mod report;
 pub mod required;

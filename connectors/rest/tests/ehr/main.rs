@@ -6,6 +6,7 @@ mod endings;
 mod faults;
 mod grants;
 mod listing;
+mod lost;
 mod safety;
 mod settings;
 #[path = "../support/mod.rs"]
