@@ -29,6 +29,7 @@ mod checks;
 pub mod database_proxy;
 pub mod faults;
 pub mod faulty;
+pub mod foreign;
 pub mod host;
 mod http_proxy;
 mod kit;

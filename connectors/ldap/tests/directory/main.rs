@@ -5,6 +5,7 @@ mod closing;
 mod groups;
 #[path = "../host/mod.rs"]
 mod host;
+mod lost;
 mod network;
 mod proxy;
 #[path = "../slapd/mod.rs"]

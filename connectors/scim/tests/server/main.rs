@@ -15,7 +15,6 @@ use connector_spi::{
 };
 use fixtures::faults::Fault;
 use fixtures::scim_server::{Options, Paging};
-use futures_util::future::join_all;
 use serde_json::{Value as Json, json};
 use std::{collections::BTreeSet, time::Duration};
 use support::{Stage, account, attrs, group, key, person, strict};
