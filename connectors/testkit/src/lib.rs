@@ -46,7 +46,7 @@ pub use faults::{Fault, FaultProxy};
 pub use host::TestHost;
 pub use http_proxy::HttpProxy;
 pub use kit::{names, run, run_only};
-pub use ldap_proxy::LdapProxy;
+pub use ldap_proxy::{LdapProxy, LdapWrite};
 pub use memory::Memory;
 pub use report::{Report, Row, Verdict, table};
 pub use required::{assert_required, required};
