@@ -105,3 +105,6 @@ fn seed() -> u64 {
     let said = std::env::var("CHARTGATE_SEED").ok().and_then(|text| text.parse().ok());
     said.unwrap_or_else(|| RandomState::new().hash_one(0) >> 16)
 }
+
+#[cfg(test)]
+mod tests;

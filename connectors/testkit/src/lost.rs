@@ -150,7 +150,9 @@ impl Losing<'_> {
             // Adopted, it is brought to what is wanted, as far as it is not so.
             let stands = find().await.expect("a record is looked up").into_iter().next().expect("one was found");
             let state = Some(AccountState::Enabled).filter(|_| stands.state != AccountState::Unknown);
-            let attrs = wanted.into_iter().map(|(name, values)| (name, Delta::Set(values))).collect();
+            // Not every target shows all that it takes.
+            let shown = wanted.into_iter().filter(|(name, _)| stands.attrs.contains_key(name));
+            let attrs = shown.map(|(name, values)| (name, Delta::Set(values))).collect();
             let mut change = Change { attrs, state, ..Change::default() };
             change.entitlements.add = with.to_vec();
             if !is_so(&stands, &change) {

@@ -1,6 +1,7 @@
 //! The connector against the simulator: limits, pages, hostile values, lost replies, ownership.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod foreign;
 mod hostile;
 mod lost;
 mod members;
