@@ -63,6 +63,7 @@ pub struct Losing<'a> {
 /// Longest time of one call. Nothing here is a matter of speed: a call of a slow machine is not a lost one.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+#[allow(clippy::expect_used, reason = "the assertions of a test")]
 impl Losing<'_> {
     /// The call of a number: the same operation id for every attempt.
     #[must_use]
