@@ -25,6 +25,8 @@ pub struct Directory {
     pub(crate) pool: Pool,
     pub(crate) shapes: Vec<Shape>,
     pub(crate) names: Names,
+    /// Old names of accounts whose memberships have not followed yet, see `moves`.
+    pub(crate) moves: Names,
     pub(crate) groups: Names,
     pub(crate) proofs: Proofs,
     pub(crate) walks: Walks,
@@ -76,6 +78,7 @@ impl Directory {
             pool: Pool::new(&config, host)?,
             shapes: Shape::all(&config),
             names: Names::default(),
+            moves: Names::default(),
             groups: Names::default(),
             proofs: Proofs::default(),
             walks: Walks::default(),

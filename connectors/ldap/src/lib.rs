@@ -45,6 +45,7 @@ mod flags;
 mod groups;
 mod lint;
 mod lister;
+mod moves;
 mod names;
 mod pool;
 mod read;

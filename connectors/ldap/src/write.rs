@@ -1,7 +1,6 @@
 //! Changing and deleting entries.
 
 use crate::{
-    config::EntitlementConfig,
     directory::{Directory, Place, Write},
     dn, error,
     groups::{self, Membership},
@@ -72,6 +71,9 @@ impl Directory {
         // An account that is not there is closed, and holds nothing.
         let opens = change.state == Some(AccountState::Enabled);
         let ends = change.attrs.is_empty() && change.entitlements.add.is_empty() && !opens;
+        if !cx.dry_run {
+            self.catch_up(cx, shape, id).await?;
+        }
         let mut session = self.pool.session(cx).await?;
         let place = self.place(&mut session, &facts, shape, id).await?;
         let Some(mut place) = place else {
@@ -148,15 +150,20 @@ impl Directory {
         }
         let facts = self.facts(cx).await?;
         let mut session = self.pool.session(cx).await?;
-        let Some(mut place) = self.place(&mut session, &facts, shape, id).await? else { return Ok(()) };
+        // Looked up and not guessed: a group takes a name as it is.
+        let wanted = [shape.id.clone()];
+        let Some(entry) = self.by_id(&mut session, shape, id, &wanted).await? else { return Ok(()) };
+        let mut place = Place { shape, id, dn: entry.dn, version: None };
         if cx.dry_run {
             self.would_send(cx, "delete", id.as_str(), &[]);
             return Ok(());
         }
         drop(session);
+        // Where the server keeps no referential integrity, the name would stay in its groups for whoever gets it next. Before the
+        // entry goes: when the answer to the delete is lost, nobody knows its name any more.
         if shape.is_account() {
-            // A group that lists the account by one of its values cannot be found by its name afterwards.
-            self.leave(cx, &place.dn, |config| config.member_value.is_some()).await?;
+            self.leave(cx, &place.dn).await?;
+            self.follow_in_objects(cx, &place.dn, None).await?;
         }
         let mut session = self.pool.session(cx).await?;
         let outcome = self.write(&mut session, &facts, &mut place, &Write::Delete).await;
@@ -168,17 +175,12 @@ impl Directory {
             Ok(result) if matches!(result.rc, 0 | 32) => {}
             Ok(result) => return Err(error::refused(result.rc, &result.text, "deleting an entry", &self.pool.codes)),
         }
-        // Where the server keeps no referential integrity, the name would stay in its groups for whoever gets it next.
-        if shape.is_account() {
-            self.leave(cx, &place.dn, |config| config.member_value.is_none()).await?;
-            self.follow_in_objects(cx, &place.dn, None).await?;
-        }
         Ok(())
     }
 
-    /// Takes an account out of the groups of some types.
-    async fn leave(&self, cx: &Ctx, dn: &str, of: impl Fn(&EntitlementConfig) -> bool) -> Result<()> {
-        for config in self.config.entitlements.iter().filter(|config| of(config)) {
+    /// Takes an account out of its groups.
+    async fn leave(&self, cx: &Ctx, dn: &str) -> Result<()> {
+        for config in &self.config.entitlements {
             for held in self.held_of_type(cx, config, dn).await?.unwrap_or_default() {
                 self.membership(cx, dn, &held, Membership::Take).await?;
             }
@@ -186,7 +188,9 @@ impl Directory {
         Ok(())
     }
 
-    /// Brings lock, status and password to a state, in one operation.
+    /// Brings lock and status to a state, in one operation. The password that nobody knows goes before it and apart: the policy
+    /// overlay of OpenLDAP takes the lock away from an account whose password is changed, so an account that is closed for the
+    /// second time would be left unlocked.
     pub(crate) async fn stand(
         &self,
         cx: &Ctx,
@@ -200,11 +204,15 @@ impl Directory {
         if shape.has_flags() {
             return self.stand_by_flags(cx, place, state, secret).await;
         }
-        let mods: Vec<_> = translate::standing(shape, state, secret.as_ref())?
-            .into_iter()
-            .map(|(name, values)| Mod::Replace(name, values))
-            .collect();
-        if !mods.is_empty() {
+        let replaced = |(name, values)| Mod::Replace(name, values);
+        let standing = translate::standing(shape, state, secret.as_ref())?.into_iter();
+        let (password, rest): (Vec<_>, Vec<_>) =
+            standing.partition(|(name, _)| name.as_slice() == crate::shape::PASSWORD.as_bytes());
+        for mods in [password, rest] {
+            let mods: Vec<_> = mods.into_iter().map(replaced).collect();
+            if mods.is_empty() {
+                continue;
+            }
             let mut session = self.pool.session(cx).await?;
             let result = self.write(&mut session, facts, place, &Write::Modify(mods)).await?;
             if result.rc != 0 {
@@ -304,39 +312,6 @@ impl Directory {
             0 => Ok(()),
             code => Err(self.refused(code, &result, "changing attributes", facts, place.shape, names.iter())),
         }
-    }
-
-    async fn move_to(
-        &self,
-        cx: &Ctx,
-        facts: &Facts,
-        place: &mut Place<'_>,
-        rdn: Option<&dn::Rdn>,
-        parent: Option<&str>,
-    ) -> Result<()> {
-        let (first, above) = dn::split(&place.dn);
-        let (first, above) = (first.to_owned(), above.to_owned());
-        let parent = parent.filter(|parent| dn::folded(parent) != dn::folded(&above));
-        let same = rdn.is_none_or(|rdn| dn::first_part(rdn.as_str()) == dn::first_part(&first));
-        if same && parent.is_none() {
-            return Ok(());
-        }
-        let old = place.dn.clone();
-        let rdn = rdn.map_or(first, |rdn| rdn.as_str().to_owned());
-        let write = Write::Rename { rdn: rdn.clone(), parent: parent.map(str::to_owned) };
-        let mut session = self.pool.session(cx).await?;
-        let result = self.write(&mut session, facts, place, &write).await?;
-        drop(session);
-        match result.rc {
-            0 => {}
-            32 => return Err(ConnError::invalid("the new entry above does not exist").code(32)),
-            code => return Err(error::refused(code, &result.text, "renaming an entry", &self.pool.codes)),
-        }
-        let above = parent.map_or_else(|| dn::split(&place.dn).1.to_owned(), str::to_owned);
-        place.dn = format!("{rdn},{above}");
-        self.names.learn(place.id.as_str(), &place.dn);
-        // An Active Directory carries every membership over by itself.
-        if place.shape.is_account() && !place.shape.active { self.follow(cx, &old, &place.dn).await } else { Ok(()) }
     }
 
     /// Changes of a group's members, from ids to names, by value.

@@ -3,6 +3,7 @@
 use crate::{
     config::MemberRemoval,
     connector::ScimConnector,
+    discovery::Seen,
     edit,
     error::is_absent,
     exchange::Ready,
@@ -12,6 +13,7 @@ use crate::{
     record,
 };
 use connector_spi::{Class, ConnError, Ctx, Delta, Effect, NativeId, Result, Value};
+use scim::Returned;
 use serde_json::{Map, Value as Json, json};
 
 /// Who comes and who goes.
@@ -102,6 +104,11 @@ impl ScimConnector {
         id: &NativeId,
         moves: &Moves,
     ) -> Result<()> {
+        let hidden = |seen: &Seen| matches!(seen.returned, Returned::Never | Returned::Request);
+        if !self.config.groups.members_shown || group.resource.own(MEMBERS).is_some_and(hidden) {
+            let why = "the server takes whole groups only and does not show who is in them: the others would be lost";
+            return Err(ConnError::unsupported(why).attribute(MEMBERS));
+        }
         let exchange = self.exchange(cx);
         let url = exchange.address(&group.resource.endpoint, Some(id.as_str()))?;
         // Not `fetch`: it leaves the members out of an entitlement.

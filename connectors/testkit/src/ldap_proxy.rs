@@ -34,6 +34,30 @@ const SEARCHED: u8 = 0x65;
 /// Largest message that is passed on, in octets.
 const LARGEST: usize = 16 << 20;
 
+/// A sort of write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LdapWrite {
+    /// Of an entry's attributes, a group's members among them.
+    Modify,
+    /// A new entry.
+    Add,
+    /// The end of an entry.
+    Delete,
+    /// Another name or place.
+    Rename,
+}
+
+impl LdapWrite {
+    fn tag(self) -> u8 {
+        match self {
+            Self::Modify => 0x66,
+            Self::Add => 0x68,
+            Self::Delete => 0x4a,
+            Self::Rename => 0x6c,
+        }
+    }
+}
+
 /// A proxy that knows where a message of LDAP begins and ends, and no more. Point the connector's address at
 /// [`addr`](LdapProxy::addr).
 pub struct LdapProxy {
@@ -47,11 +71,19 @@ struct Shared {
     there: SocketAddr,
     fault: Mutex<Fault>,
     passed: AtomicU64,
+    /// As `passed`, by the tag of the request.
+    by_sort: [AtomicU64; 4],
+    /// The tag of the request to which the replies are lost.
+    lost: Mutex<Option<u8>>,
 }
 
 impl Shared {
     fn fault(&self) -> Fault {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lost(&self) -> Option<u8> {
+        *self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -63,7 +95,13 @@ impl LdapProxy {
     pub async fn before(there: SocketAddr) -> io::Result<Arc<Self>> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let here = listener.local_addr()?;
-        let shared = Arc::new(Shared { there, fault: Mutex::new(Fault::Off), passed: AtomicU64::new(0) });
+        let shared = Arc::new(Shared {
+            there,
+            fault: Mutex::new(Fault::Off),
+            passed: AtomicU64::new(0),
+            by_sort: Default::default(),
+            lost: Mutex::default(),
+        });
         let (cut, cuts) = watch::channel(0);
         let accepting = Arc::clone(&shared);
         let listening = tokio::spawn(async move {
@@ -88,6 +126,19 @@ impl LdapProxy {
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.here
+    }
+
+    /// From now on the directory carries out writes of this sort, and the connection is cut before the answer; all the rest
+    /// passes unharmed. `None`: nothing is lost any more.
+    pub fn lose(&self, sort: Option<LdapWrite>) {
+        *self.shared.lost.lock().unwrap_or_else(PoisonError::into_inner) = sort.map(LdapWrite::tag);
+    }
+
+    /// How many writes of this sort reached the directory.
+    #[must_use]
+    pub fn passed(&self, sort: LdapWrite) -> u64 {
+        let at = WRITES.iter().position(|tag| *tag == sort.tag());
+        at.and_then(|at| self.shared.by_sort.get(at)).map_or(0, |count| count.load(Ordering::SeqCst))
     }
 }
 
@@ -138,12 +189,19 @@ async fn converse(client: TcpStream, shared: &Shared) -> Option<()> {
                     Fault::SlowBody if tag != BIND => trickle(&mut to_client).await?,
                     _ => {
                         shared.passed.fetch_add(u64::from(WRITES.contains(&tag)), Ordering::SeqCst);
+                        let sort = WRITES.iter().position(|write| *write == tag);
+                        if let Some(count) = sort.and_then(|at| shared.by_sort.get(at)) {
+                            count.fetch_add(1, Ordering::SeqCst);
+                        }
                         to_server.write_all(&whole).await.ok()?;
                     }
                 }
             }
             answer = message(&mut from_server) => {
                 let Message { mut whole, tag, .. } = answer?;
+                if shared.lost().is_some_and(|request| answer_to(request) == tag) {
+                    return None;
+                }
                 match shared.fault() {
                     // Done, and nobody is told.
                     Fault::ResetAfterSend if WRITTEN.contains(&tag) => return None,
@@ -196,14 +254,18 @@ async fn message(from: &mut OwnedReadHalf) -> Option<Message> {
 
 /// The refusal of a request with a result code and no words.
 fn refusal(id: &[u8], request: u8, code: u8) -> Vec<u8> {
-    let answer = match request {
+    let result = [answer_to(request), 7, 0x0a, 1, code, 4, 0, 4, 0];
+    let length = u8::try_from(id.len() + result.len()).unwrap_or(u8::MAX);
+    [&[0x30, length][..], id, &result].concat()
+}
+
+/// The tag of the answer to a request of this tag.
+fn answer_to(request: u8) -> u8 {
+    match request {
         SEARCH => SEARCHED,
         0x4a => 0x6b,
         other => other.saturating_add(1),
-    };
-    let result = [answer, 7, 0x0a, 1, code, 4, 0, 4, 0];
-    let length = u8::try_from(id.len() + result.len()).unwrap_or(u8::MAX);
-    [&[0x30, length][..], id, &result].concat()
+    }
 }
 
 async fn trickle(to: &mut OwnedWriteHalf) -> Option<()> {

@@ -2,10 +2,12 @@
 //! making one takes a while; each test has people of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod foreign;
 #[path = "../host/mod.rs"]
 #[allow(dead_code)]
 mod host;
 mod kit;
+mod lost;
 #[path = "../slapd/mod.rs"]
 #[allow(dead_code)]
 mod slapd;
@@ -15,7 +17,7 @@ use connector_spi::{
     AccountState, Attrs, Change, Class, Connector, Ctx, Delta, Entitlement, EntitlementChange, Kind, NativeId, Value,
 };
 use fixtures::servers::{
-    Samba,
+    Certificate, Samba,
     samba::{ADMIN, ADMIN_PASSWORD},
 };
 use host::{TestHost, cx, open};
@@ -25,6 +27,7 @@ use std::{
     collections::{BTreeMap, HashSet},
     sync::Arc,
 };
+use tokio::sync::OnceCell;
 
 const PEOPLE: &str = "OU=people,DC=hosp,DC=example";
 /// Members of the group `crowd`.
@@ -41,6 +44,9 @@ fn seed() -> String {
     for (name, unit) in [("grp-ed", GROUPS), ("grp-ward", GROUPS), ("grp-inner", units[3])] {
         seed += &format!("dn: CN={name},{unit}\nobjectClass: group\nsAMAccountName: {name}\n\n");
     }
+    for number in 0..foreign::COUNT {
+        seed += &format!("dn: CN=grp-{number},{GROUPS}\nobjectClass: group\nsAMAccountName: grp-{number}\n\n");
+    }
     // More members than the directory gives at once.
     let members: Vec<String> = (0..CROWD).map(|number| format!("CN=m{number},OU=teams,DC=hosp,DC=example")).collect();
     for member in &members {
@@ -56,6 +62,8 @@ fn seed() -> String {
 /// A connector to the domain, and a look at it that does not go through the connector.
 struct Domain {
     samba: Samba,
+    certificate: Certificate,
+    hand: OnceCell<Ldap>,
     host: Arc<TestHost>,
     connector: Arc<dyn Connector>,
 }
@@ -88,7 +96,7 @@ impl Domain {
         let samba = Samba::start(&certificate, &seed()).unwrap()?;
         let host = TestHost::new(&[ADMIN_PASSWORD]);
         let connector = open(config(&samba, samba.tls.port()), &host).await.unwrap();
-        Some(Self { samba, host, connector })
+        Some(Self { samba, certificate, hand: OnceCell::new(), host, connector })
     }
 
     async fn admin(&self) -> Ldap {
@@ -188,5 +196,8 @@ async fn a_real_active_directory() {
     story::a_computer_is_no_account(&domain).await;
     story::a_group_with_more_members_than_come_at_once_is_read_whole(&domain).await;
     story::a_group_is_an_object_too(&domain).await;
+    foreign::two_hundred_foreign_memberships_survive_a_thousand_changes(&domain).await;
+    lost::every_write_of_an_account_survives_lost_replies(&domain).await;
+    lost::every_write_of_a_group_survives_lost_replies(&domain).await;
     kit::the_contract_is_kept(&domain).await;
 }

@@ -122,3 +122,15 @@ async fn what_is_wrong_with_an_attribute_does_not_hold_up_a_closing() {
     assert_eq!(updated.failed.iter().map(|failure| failure.part.as_str()).collect::<Vec<_>>(), ["title"]);
     assert_eq!(target.read(&id).await.state, AccountState::Disabled);
 }
+
+#[tokio::test]
+async fn an_account_that_is_closed_twice_stays_locked() {
+    let Some(target) = Target::new().await else { return };
+    let id = target.make(1).await;
+    for state in [AccountState::Disabled, AccountState::Disabled, AccountState::Blocked] {
+        target.update(&id, &to_state(state)).await.unwrap();
+        assert_eq!(target.read(&id).await.state, state);
+        let lock = target.slapd.values(&dn(1), "pwdAccountLockedTime").await.unwrap();
+        assert_eq!(lock, ["000001010000Z"], "the overlay lifts the lock when the password changes");
+    }
+}

@@ -2,9 +2,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 mod closing;
+mod foreign;
 mod groups;
 #[path = "../host/mod.rs"]
 mod host;
+mod lost;
 mod network;
 mod proxy;
 #[path = "../slapd/mod.rs"]

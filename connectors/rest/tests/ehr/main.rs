@@ -4,8 +4,10 @@
 mod accounts;
 mod endings;
 mod faults;
+mod foreign;
 mod grants;
 mod listing;
+mod lost;
 mod safety;
 mod settings;
 #[path = "../support/mod.rs"]

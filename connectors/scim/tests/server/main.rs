@@ -1,6 +1,7 @@
 //! The connector against the simulator: limits, pages, hostile values, lost replies, ownership.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod foreign;
 mod hostile;
 mod lookup;
 mod lost;
@@ -16,7 +17,6 @@ use connector_spi::{
 };
 use fixtures::faults::Fault;
 use fixtures::scim_server::{Options, Paging};
-use futures_util::future::join_all;
 use serde_json::{Value as Json, json};
 use std::{collections::BTreeSet, time::Duration};
 use support::{Stage, account, attrs, group, key, person, strict};

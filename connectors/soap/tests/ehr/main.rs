@@ -4,6 +4,7 @@
 mod accounts;
 mod endings;
 mod faults;
+mod foreign;
 mod grants;
 mod lost;
 mod safety;

@@ -1,12 +1,16 @@
 //! The answer to a commit is lost: the work is done, and nobody knows. A hundred times for every operation that writes.
 
 use crate::support::{
-    COMMIT_MARIADB, COMMIT_MSSQL, COMMIT_POSTGRES, Stage, Ward, account, give, group, menu, set, state, take,
+    COMMIT_MARIADB, COMMIT_MSSQL, COMMIT_POSTGRES, Stage, Ward, account, attrs, give, group, key, menu, set, state,
+    take,
 };
-use connector_spi::{AccountState, Change, Class, ConnError, Effect, NativeId};
+use connector_spi::{AccountState, Change, Class, ConnError, Delta, Effect, Kind, NativeId};
+use connector_testkit::lost::{is_so, is_unknown, times};
 use fixtures::proxy::Mischief;
 
-const CUTS: u32 = 100;
+fn clear(name: &str) -> Change {
+    Change { attrs: [(name.to_owned(), Delta::Clear)].into(), ..Change::default() }
+}
 
 struct Lost {
     stage: Stage,
@@ -20,12 +24,12 @@ impl Lost {
     }
 
     fn unknown(error: &ConnError) {
-        assert_eq!((error.class, error.effect), (Class::Timeout, Effect::Maybe), "{error}");
+        assert!(is_unknown(error), "{error}");
     }
 
     /// A create whose answer is lost, then what the gateway does: it looks, and adopts what it finds.
     async fn creates(&self) {
-        for number in 0..CUTS {
+        for number in 0..times() {
             self.cut(true);
             let lost = self.stage.create(number, &[menu("NUR.VIEW", "EAST")]).await.unwrap_err();
             self.cut(false);
@@ -38,18 +42,19 @@ impl Lost {
             assert_eq!(found[0].entitlements.as_ref().unwrap().len(), 1);
         }
         let all = self.stage.ehr().state().await.unwrap();
-        assert_eq!(all["user_dict"].as_array().unwrap().len(), usize::try_from(CUTS).unwrap());
+        assert_eq!(all["user_dict"].as_array().unwrap().len(), usize::try_from(times()).unwrap());
     }
 
     /// A change whose answer is lost, then the same change again: it is there once, and nothing is told as failed.
     async fn changes(&self, id: &NativeId, name: &str, changes: [Change; 2]) {
-        for cut in 0..CUTS {
+        for cut in 0..times() {
             let change = changes[usize::try_from(cut % 2).unwrap()].clone();
             self.cut(true);
             let lost = self.stage.change(id, change.clone()).await.expect_err(name);
             self.cut(false);
             Self::unknown(&lost);
             let done = self.stage.read(id).await;
+            assert!(is_so(&done, &change), "{name}: {done:?}");
             let again = self.stage.change(id, change).await.unwrap();
             assert_eq!(again.failed, [], "{name}");
             let after = self.stage.read(id).await;
@@ -61,6 +66,38 @@ impl Lost {
         }
     }
 
+    /// The same for the other kind of record that this target has.
+    async fn providers(&self) {
+        let (kind, target) = (Kind::from("provider"), &self.stage.target);
+        for number in 0..times() {
+            let who = attrs(&[
+                ("providerMnemonic", &format!("LOST{number}")),
+                ("npi", &format!("{}", 1_900_000_000 + number)),
+                ("familyName", "Example"),
+                ("givenName", "Testperson"),
+                ("providerType", "PHYSICIAN"),
+            ]);
+            self.cut(true);
+            let lost = target.create(&self.stage.cx("p"), &kind, &who, AccountState::Enabled, &[]).await.unwrap_err();
+            self.cut(false);
+            Self::unknown(&lost);
+            let found = target.find(&self.stage.cx("p"), &kind, &key("npi", &who["npi"][0].to_string())).await.unwrap();
+            assert_eq!(found.len(), 1, "{number}");
+            for change in [set("familyName", "Changed"), state(AccountState::Disabled), state(AccountState::Enabled)] {
+                self.cut(true);
+                let lost = target.update(&self.stage.cx("p"), &kind, &found[0].id, &change).await.unwrap_err();
+                self.cut(false);
+                Self::unknown(&lost);
+                let again = target.update(&self.stage.cx("p"), &kind, &found[0].id, &change).await.unwrap();
+                assert_eq!(again.failed, []);
+                let now = target.get(&self.stage.cx("p"), &kind, &found[0].id).await.unwrap().unwrap();
+                assert!(is_so(&now, &change), "{now:?}");
+            }
+        }
+        let count = self.stage.ehr().count("SELECT COUNT(*) FROM provider_dict").await.unwrap();
+        assert_eq!(count, i64::from(times()));
+    }
+
     async fn every_operation(&self) {
         self.creates().await;
         let id = self.stage.find(0).await[0].id.clone();
@@ -69,9 +106,12 @@ impl Lost {
         self.changes(&id, "a group", [give(vec![group("CSRX")]), take(vec![group("CSRX")])]).await;
         self.changes(&id, "the state", [state(AccountState::Disabled), state(AccountState::Enabled)]).await;
         self.changes(&id, "a block", [state(AccountState::Blocked), state(AccountState::Enabled)]).await;
+        self.changes(&id, "a value that goes", [clear("email"), set("email", "a@hosp.example")]).await;
+        self.providers().await;
+        self.changes(&id, "the provider", [set("provider", "LOST0"), clear("provider")]).await;
         let mnemonic = self.stage.read(&id).await.attrs["mnemonic"][0].to_string();
         let effect = self.stage.target.effect().unwrap();
-        for _ in 0..CUTS {
+        for _ in 0..times() {
             let session = self.stage.ehr().login(&mnemonic, "2026-11-22").await.unwrap().unwrap();
             self.cut(true);
             let lost = effect.revoke_sessions(&self.stage.cx("r"), &account(), &id).await.unwrap_err();
@@ -80,8 +120,8 @@ impl Lost {
             assert!(!self.stage.ehr().session_works(&session).await.unwrap());
             effect.revoke_sessions(&self.stage.cx("r"), &account(), &id).await.unwrap();
         }
-        assert_eq!(self.stage.ehr().count("SELECT COUNT(*) FROM user_dict").await.unwrap(), i64::from(CUTS));
-        assert_eq!(self.stage.ehr().count("SELECT COUNT(*) FROM user_menu").await.unwrap(), i64::from(CUTS) + 1);
+        assert_eq!(self.stage.ehr().count("SELECT COUNT(*) FROM user_dict").await.unwrap(), i64::from(times()));
+        assert_eq!(self.stage.ehr().count("SELECT COUNT(*) FROM user_menu").await.unwrap(), i64::from(times()) + 1);
     }
 }
 

@@ -4,6 +4,7 @@
 mod accounts;
 mod after;
 mod endings;
+mod foreign;
 mod hostile;
 mod lost;
 mod settings;

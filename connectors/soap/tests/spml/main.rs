@@ -1,6 +1,9 @@
 //! Plain XML without an envelope: the shipped profile for the XML face of the oracle-health-like EHR.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod foreign;
+mod lost;
+#[path = "../support/mod.rs"]
 mod support;
 
 use connector_soap::{Config, PROFILES, Soap};
@@ -21,7 +24,11 @@ struct Stage {
 
 impl Stage {
     async fn set(more: Json) -> Self {
-        let ehr = EhrRest::start(Options { rate_limit: None, ..Options::default() }).unwrap();
+        Self::with(Options { rate_limit: None, ..Options::default() }, more).await
+    }
+
+    async fn with(options: Options, more: Json) -> Self {
+        let ehr = EhrRest::start(options).unwrap();
         let text = PROFILES.iter().find(|(name, _)| *name == "oracle-health-like-spml").unwrap().1;
         let mut file: Json = toml::from_str(text).unwrap();
         for apart in ["kind", "test", "test_setup"] {

@@ -2,12 +2,17 @@
 //! harm.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod foreign;
+mod lost;
+#[path = "../support/mod.rs"]
 mod support;
 
 use async_trait::async_trait;
 use connector_http::Door;
 use connector_plugin::{PluginKind, Settings};
-use connector_spi::{Entitlement, Host, HttpRequest, HttpResponse, Level, Result, Secret, SecretRef};
+use connector_spi::{
+    Connector, Entitlement, ErasedType, Host, HttpRequest, HttpResponse, Level, Result, Secret, SecretRef,
+};
 use connector_testkit::{Fixture, HttpProxy, StateProbe, Subject, TestHost, assert_required, run};
 use fixtures::pager::{Options, Pager};
 use serde_json::{Value as Json, json};
@@ -62,16 +67,74 @@ fn fixture() -> Fixture {
     serde_json::from_value(values).unwrap()
 }
 
+/// The service, and a plugin that is open to it.
+struct Desk {
+    service: Arc<Pager>,
+    network: Arc<dyn Host>,
+    host: Arc<TestHost>,
+    target: Arc<dyn Connector>,
+}
+
+impl Desk {
+    async fn set(settings: Settings, options: Options) -> Self {
+        let service = Arc::new(Pager::start(options).unwrap());
+        let network = network(&service.base_url()).await;
+        let secrets = [("PAGER_TOKEN".to_owned(), Options::default().token)].into();
+        let host = TestHost::with(secrets, Some(Arc::clone(&network)));
+        let kind = PluginKind::greet(settings).await.unwrap();
+        let config = json!({ "address": service.base_url(), "token": { "env": "PAGER_TOKEN" } });
+        let target = kind.open_json(config, Arc::clone(&host) as Arc<dyn Host>).await.unwrap();
+        Self { service, network, host, target }
+    }
+
+    /// Asks the service as somebody else would, not through the plugin.
+    async fn ask(&self, method: &str, path: &str, body: Json) -> HttpResponse {
+        let token = format!("Bearer {}", Options::default().token);
+        let request = HttpRequest {
+            method: method.to_owned(),
+            url: format!("{}{path}", self.service.base_url()),
+            headers: vec![
+                ("authorization".to_owned(), token),
+                ("content-type".to_owned(), "application/json".to_owned()),
+            ],
+            body: body.to_string().into_bytes(),
+            timeout: std::time::Duration::from_secs(10),
+            max_body: 1 << 20,
+        };
+        self.network.http(request).await.unwrap()
+    }
+
+    fn subscribers(&self) -> Vec<Json> {
+        self.service.state()["subscribers"].as_array().unwrap().clone()
+    }
+}
+
+/// The gateway's door to the service at this address.
+async fn network(url: &str) -> Arc<dyn Host> {
+    let http = json!({
+        "url": url, "allow_plaintext": true, "allow_networks": ["127.0.0.0/8"], "max_concurrent": 64,
+    });
+    let door = Door::open(serde_json::from_value(http).unwrap(), TestHost::new()).await.unwrap();
+    Arc::new(Network(door))
+}
+
+/// Settings of the sample in Python; `None` where there is no Python.
+fn python() -> Option<Settings> {
+    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk/python/examples/pager.py");
+    let (Some(python), true) = (fixtures::servers::python(), sample.is_file()) else { return None };
+    Some(support::settings(&json!({
+        "command": [python, "-B", sample], "sha256": support::digest(&python),
+        "files": { sample.to_str().unwrap(): support::digest(&sample) },
+        "env": { "PYTHONPATH": sample.parent().unwrap().parent().unwrap() },
+    })))
+}
+
 /// The kit over the plugin of these settings; the sample's name stands over its column of the table.
 async fn kept(sample: &str, settings: Settings) {
     // given the service behind a proxy
     let service = Arc::new(Pager::start(Options::default()).unwrap());
     let proxy = HttpProxy::before(service.addr(), |request: &[u8]| !request.starts_with(b"GET ")).await.unwrap();
-    let http = json!({
-        "url": proxy.url(), "allow_plaintext": true, "allow_networks": ["127.0.0.0/8"], "max_concurrent": 64,
-    });
-    let door = Door::open(serde_json::from_value(http).unwrap(), TestHost::new()).await.unwrap();
-    let network: Arc<dyn Host> = Arc::new(Network(door));
+    let network = network(&proxy.url()).await;
     let kind = Arc::new(PluginKind::greet(settings).await.unwrap());
     let config = |address: &str| json!({ "address": address, "token": { "env": "PAGER_TOKEN" } });
     let mut subject = Subject::new(Arc::clone(&kind) as Arc<_>, config(&proxy.url()), fixture());
@@ -99,12 +162,6 @@ async fn the_sample_in_rust_keeps_the_contract() {
 
 #[tokio::test]
 async fn the_sample_in_python_keeps_the_contract() {
-    let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("sdk/python/examples/pager.py");
-    let (Some(python), true) = (fixtures::servers::python(), sample.is_file()) else { return };
-    let settings = json!({
-        "command": [python, "-B", sample], "sha256": support::digest(&python),
-        "files": { sample.to_str().unwrap(): support::digest(&sample) },
-        "env": { "PYTHONPATH": sample.parent().unwrap().parent().unwrap() },
-    });
-    kept("plugin-py", support::settings(&settings)).await;
+    let Some(settings) = python() else { return };
+    kept("plugin-py", settings).await;
 }
