@@ -93,5 +93,5 @@ async fn every_write_of_the_sample_in_rust_survives_lost_replies() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_write_of_the_sample_in_python_survives_lost_replies() {
     let Some(settings) = python() else { return };
-    every_write_survives(settings, 4).await;
+    every_write_survives(settings, 16).await;
 }

@@ -3,6 +3,7 @@
 use super::*;
 use connector_spi::{Connector, Result};
 use fixtures::ehr_scim::{self, EhrScim};
+use futures_util::future::join_all;
 use std::sync::Arc;
 use support::Gateway;
 

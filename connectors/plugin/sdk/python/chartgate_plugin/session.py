@@ -73,9 +73,11 @@ class Session:
 
     def run(self) -> None:
         """Serves until the host is gone or says `shutdown`."""
-        # One to read and one to work: what follows may fail to get more.
-        self._add_thread()
-        self._add_thread()
+        # One to read and one to work: what follows may fail to get more. The first one begins at once, and must not count how
+        # many there are before they are all there: with one too few in its count, all would work and nobody read.
+        with self._count:
+            self._add_thread()
+            self._add_thread()
         self.finished.wait()
         end = time.monotonic() + GRACE
         while self._busy and time.monotonic() < end:
@@ -90,6 +92,7 @@ class Session:
     # Reading
 
     def _add_thread(self) -> None:
+        """Only with the count held."""
         threading.Thread(target=self._work, name=f"call-{self._threads + 1}", daemon=True).start()
         self._threads += 1
 
@@ -188,7 +191,7 @@ class Session:
                 self._backlog.append((call, method, params))
                 return None
             self._running[id] = call
-            if self._busy + 1 == self._threads:
+            if self._busy + 1 >= self._threads:
                 try:
                     self._add_thread()
                 except RuntimeError:
@@ -278,9 +281,12 @@ class Session:
             # Cancelled or ended between the last look and the entry above: nobody would wake us.
             if self._ended or call.cx.cancelled:
                 self.settle(number, Cancelled())
-            if not waiter.wait(wait) and self._waiting.pop(number, None) is not None:
-                self._give_up(number)
-                raise ConnError.timeout("the host did not answer in time", effect=Effect.MAYBE if maybe else Effect.NONE)
+            if not waiter.wait(wait):
+                if self._waiting.pop(number, None) is not None:
+                    self._give_up(number)
+                    raise ConnError.timeout("the host did not answer in time", effect=Effect.MAYBE if maybe else Effect.NONE)
+                # The answer came at the last moment: who took the wait away is about to say it.
+                waiter.wait(None)
             if isinstance(waiter.outcome, Cancelled):
                 self._give_up(number)
         finally:

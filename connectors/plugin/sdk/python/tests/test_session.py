@@ -200,6 +200,26 @@ class Conversation(unittest.TestCase):
         Sample.gate.set()
         self.assertEqual([self.plugin.answer(number) for number in waiting], [None] * 12)
 
+    def test_somebody_reads_also_when_the_first_calls_come_before_all_threads_are_there(self) -> None:
+        begin = threading.Thread.start
+
+        def slowly(thread: threading.Thread) -> None:
+            begin(thread)
+            if thread.name in ("call-1", "call-2"):
+                time.sleep(0.3)
+
+        with unittest.mock.patch.object(threading.Thread, "start", slowly):
+            self.plugin = Dialogue.within(Sample, self.host)
+            self.open()
+            waiting = [self.plugin.post("get", {"kind": "account", "id": "waits"}) for _ in range(2)]
+            for _ in waiting:
+                self.assertTrue(Sample.begun.acquire(timeout=5))
+            threading.Timer(3, Sample.gate.set).start()
+            self.assertEqual(self.plugin.request("ping", {}), {})
+            self.assertFalse(Sample.gate.is_set(), "the ping was answered while both calls were waiting")
+        Sample.gate.set()
+        self.assertEqual([self.plugin.answer(number) for number in waiting], [None] * 2)
+
     def test_a_secret_and_a_page_come_from_the_host(self) -> None:
         self.host.network = lambda method, url, headers, body: HttpResponse(200, [("x", "y")], body + b"\xff")
         self.open()
