@@ -168,15 +168,15 @@ async fn a_targets_catalogue_is_imported_and_what_people_wrote_in_it_stays() {
     assert!(first["new"].as_array().unwrap().contains(&json!("position:RN")), "{first:#}");
     assert_eq!((&first["gone"], &first["unlisted"]), (&json!([]), &json!(["credential", "prescribing"])), "{first:#}");
 
-    // Somebody says who answers for it, and adds what the target cannot list; neither is lost by the next import.
+    // Somebody says who answers for it, and adds what the target cannot list, with its limit; neither is lost by the next import.
     let text = std::fs::read_to_string(&file).unwrap();
     let line = text.lines().find(|line| line.starts_with("position,RN,")).unwrap();
     let owned = line.replacen(",,", ",clinical-apps,", 1);
-    std::fs::write(&file, text.replace(line, &format!("{owned}\r\nprescribing,C2,,,true,"))).unwrap();
+    std::fs::write(&file, text.replace(line, &format!("{owned}\r\nprescribing,C2,,,true,,25"))).unwrap();
     let again = json_of(&gateway, &["catalogue", "import", "ehr", "--out", &out]);
     assert_eq!((&again["new"], &again["gone"], &again["changed"]), (&json!([]), &json!([]), &json!([])), "{again:#}");
     let kept = std::fs::read_to_string(&file).unwrap();
-    assert!(kept.contains(&owned) && kept.contains("prescribing,C2,,,true,"), "{kept}");
+    assert!(kept.contains(&owned) && kept.contains("prescribing,C2,,,true,,25"), "{kept}");
 
     // A list that breaks off changes nothing.
     ehr.faults().plan("*", Fault::Down, 0);

@@ -34,7 +34,7 @@ const ROOMS: [(&str, &[&str]); 11] = [
     ("actix-web", &["gateway-web", "fixtures"]),
     ("rusqlite", &["gateway-store", "chartgate-tests"]),
     ("reqwest", &["connector-http", "chartgate", "chartgate-tests"]),
-    ("sqlx", &["gateway-store", "connector-sql", "fixtures"]),
+    ("sqlx", &["gateway-store", "connector-sql", "fixtures", "chartgate-tests"]),
     ("tiberius", &["connector-sql"]),
     ("quick-xml", &["connector-soap", "connector-cases", "fixtures", "chartgate"]),
     ("ldap3", &["connector-ldap", "chartgate", "chartgate-tests"]),

@@ -8,7 +8,7 @@ use connector_rest::Rest;
 use connector_scim::Scim;
 use connector_soap::Soap;
 use connector_spi::{AccountState, Attrs, Connector, ConnectorType, Ctx, Kind, Value};
-use connector_testkit::TestHost;
+use connector_testkit::{TestHost, laid_over};
 use fixtures::ehr_rest::{self, EhrRest};
 use fixtures::ehr_soap::{self, EhrSoap};
 use fixtures::scim_server::{self, ScimServer};
@@ -180,25 +180,9 @@ pub fn host() -> Arc<TestHost> {
     TestHost::with(secrets, None)
 }
 
-/// A shipped file without what it says of itself, with these settings over it.
+/// A shipped file as settings, with these over it.
 pub fn settings(file: &str, over: Json) -> Json {
-    let mut all: Json = toml::from_str(file).expect("a shipped file");
-    for apart in ["kind", "test", "test_setup"] {
-        all.as_object_mut().expect("a table").remove(apart);
-    }
-    laid_over(&mut all, over);
-    all
-}
-
-fn laid_over(base: &mut Json, over: Json) {
-    match (base, over) {
-        (Json::Object(base), Json::Object(over)) => {
-            for (name, value) in over {
-                laid_over(base.entry(name).or_insert(Json::Null), value);
-            }
-        }
-        (base, over) => *base = over,
-    }
+    connector_testkit::settings(file, over).expect("a shipped file")
 }
 
 /// A shipped file by name.

@@ -9,10 +9,11 @@ mod support;
 use connector_spi::{
     AccountState, Change, Class, Connector, Cursor, Delta, Effect, EntitlementChange, NativeId, Value,
 };
+use connector_testkit::TestHost;
 use serde_json::{Value as Json, json};
 use server::{Act, Server, answer};
 use std::sync::Arc;
-use support::{Gateway, account, attrs, cx, grant, key, laid_over, open};
+use support::{account, attrs, cx, grant, key, laid_over, open};
 
 /// A small target; `more` goes on top.
 fn config(url: &str, more: Json) -> Json {
@@ -39,9 +40,9 @@ fn config(url: &str, more: Json) -> Json {
     all
 }
 
-async fn stage(acts: impl IntoIterator<Item = Act>, more: Json) -> (Server, Arc<dyn Connector>, Arc<Gateway>) {
+async fn stage(acts: impl IntoIterator<Item = Act>, more: Json) -> (Server, Arc<dyn Connector>, Arc<TestHost>) {
     let server = Server::start(acts).await;
-    let host = Gateway::new("unused-secret");
+    let host = TestHost::of("unused-secret");
     let target = open(config(&server.url(), more), host.clone()).await;
     (server, target, host)
 }
@@ -284,7 +285,7 @@ async fn a_closing_is_sent_although_another_part_cannot_be() {
     assert!(server.requests()[0].starts_with("POST /users/u1/off "));
 }
 
-async fn all_pages(target: &Arc<dyn Connector>, host: &Arc<Gateway>) -> Vec<String> {
+async fn all_pages(target: &Arc<dyn Connector>, host: &Arc<TestHost>) -> Vec<String> {
     let (mut seen, mut cursor) = (Vec::new(), None::<Cursor>);
     for _ in 0..10 {
         let page = target.lister().unwrap().list(&cx(host, "l"), &account(), cursor.as_ref(), 2).await.unwrap();

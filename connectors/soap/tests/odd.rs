@@ -5,9 +5,10 @@ mod support;
 
 use connector_soap::{Config, Soap};
 use connector_spi::{AccountState, Class, ConnError, Connector, ConnectorType, Effect, Record};
+use connector_testkit::TestHost;
 use serde_json::{Value as Json, json};
 use std::sync::{Arc, Mutex};
-use support::{Gateway, account, attrs, cx, key, laid_over};
+use support::{account, attrs, cx, key, laid_over};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -86,8 +87,8 @@ fn file(url: &str, version: &str, more: Json) -> Json {
     all
 }
 
-async fn target(server: &Server, version: &str, more: Json) -> (Arc<dyn Connector>, Arc<Gateway>) {
-    let host = Gateway::new("test-only");
+async fn target(server: &Server, version: &str, more: Json) -> (Arc<dyn Connector>, Arc<TestHost>) {
+    let host = TestHost::of("test-only");
     let config: Config = serde_json::from_value(file(&server.url, version, more)).unwrap();
     assert_eq!(Soap::check_config(&config), []);
     (Soap::open(config, host.clone()).await.unwrap(), host)

@@ -15,6 +15,9 @@ use tokio::time::Instant;
 /// Events kept; older ones are dropped. The kit fails the checks of the log when a run told as many.
 pub(crate) const EVENT_LIMIT: usize = 50_000;
 
+/// Stands for every reference: neither a variable nor a file has no name.
+const ANY: &str = "";
+
 /// One event that a connector told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
@@ -58,6 +61,12 @@ impl TestHost {
         Arc::new(Self { secrets: Mutex::new(secrets), network, ..Self::default() })
     }
 
+    /// Gives this secret, whatever is referred to; no network.
+    #[must_use]
+    pub fn of(secret: &str) -> Arc<Self> {
+        Self::with([(ANY.to_owned(), secret.to_owned())].into(), None)
+    }
+
     /// From now on another value for every secret.
     pub fn replace_secrets(&self, with: impl Fn(&str) -> String) {
         let mut secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,6 +79,12 @@ impl TestHost {
     #[must_use]
     pub fn events(&self) -> Vec<Event> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
+    /// The events so far as lines.
+    #[must_use]
+    pub fn heard(&self) -> String {
+        self.events().iter().map(Event::line).collect::<Vec<_>>().join("\n")
     }
 
     /// What comes with a call: an id of its own, ten seconds, first attempt.
@@ -88,7 +103,8 @@ impl TestHost {
 impl Host for TestHost {
     async fn secret(&self, reference: &SecretRef) -> Result<Secret> {
         let (SecretRef::Env(name) | SecretRef::File(name)) = reference;
-        let found = self.secrets.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        let secrets = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = secrets.get(name).or_else(|| secrets.get(ANY)).cloned();
         found.map(Secret::new).ok_or_else(|| ConnError::config(format!("{reference} cannot be read")))
     }
 

@@ -38,6 +38,7 @@ pub mod lost;
 pub mod memory;
 pub mod report;
 pub mod required;
+mod shipped;
 pub mod subject;
 
 #[cfg(feature = "databases")]
@@ -50,6 +51,7 @@ pub use ldap_proxy::{LdapProxy, LdapWrite};
 pub use memory::Memory;
 pub use report::{Report, Row, Verdict, table};
 pub use required::{assert_required, required};
+pub use shipped::{laid_over, settings};
 pub use subject::{Fixture, KindFixture, StateProbe, Subject, Wire};
 
 #[cfg(test)]

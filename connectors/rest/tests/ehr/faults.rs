@@ -1,8 +1,9 @@
 //! What goes wrong in the target, its network and its credentials.
 
-use crate::support::{Gateway, account, cx, grant, key, open, profile};
+use crate::support::{account, cx, grant, key, open, profile};
 use crate::{Stage, give, set};
 use connector_spi::{AccountState, Class, Effect};
+use connector_testkit::TestHost;
 use serde_json::json;
 use std::time::Duration;
 
@@ -80,7 +81,7 @@ async fn a_wrong_secret_is_auth_and_a_wrong_target_id_is_config() {
     let stage = Stage::set().await;
     stage.target.check(&cx(&stage.host, "c")).await.unwrap();
 
-    let stranger = Gateway::new("wrong-canary");
+    let stranger = TestHost::of("wrong-canary");
     let target = open(profile(&stage.ehr.base_url(), json!({})), stranger.clone()).await;
     let error = target.check(&cx(&stranger, "c")).await.unwrap_err();
     assert_eq!(error.class, Class::Auth);

@@ -16,10 +16,11 @@ mod support;
 use connector_spi::{
     AccountState, Change, ConnError, Connector, Created, Delta, Entitlement, EntitlementChange, NativeId, Value,
 };
+use connector_testkit::TestHost;
 use fixtures::ehr_rest::{EhrRest, Options};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
-use support::{Gateway, account, cx, open, person, profile};
+use support::{account, cx, open, person, profile};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -27,7 +28,7 @@ use tokio::{
 
 struct Stage {
     ehr: EhrRest,
-    host: Arc<Gateway>,
+    host: Arc<TestHost>,
     target: Arc<dyn Connector>,
 }
 
@@ -38,7 +39,7 @@ impl Stage {
 
     async fn with(options: Options, more: Json) -> Self {
         let ehr = EhrRest::start(options).unwrap();
-        let host = Gateway::new("test-only");
+        let host = TestHost::of("test-only");
         let target = open(profile(&ehr.base_url(), more), host.clone()).await;
         Self { ehr, host, target }
     }

@@ -1,67 +1,18 @@
 //! A gateway that hears everything, and the shipped profile pointed at a simulator.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use async_trait::async_trait;
 use connector_rest::{Config, PROFILES, Rest};
-use connector_spi::{
-    Attrs, ConnError, Connector, ConnectorType, Ctx, Entitlement, Host, HttpRequest, HttpResponse, Kind, Level, Result,
-    Secret, SecretRef, Value,
-};
+use connector_spi::{Attrs, Connector, ConnectorType, Ctx, Entitlement, Kind, Value};
+use connector_testkit::TestHost;
+pub use connector_testkit::laid_over;
+use connector_testkit::settings;
 use serde_json::{Value as Json, json};
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::Instant;
-
-/// A gateway with one secret; keeps every event.
-pub struct Gateway {
-    pub secret: Mutex<String>,
-    pub events: Mutex<Vec<String>>,
-}
-
-impl Gateway {
-    pub fn new(secret: &str) -> Arc<Self> {
-        Arc::new(Self { secret: Mutex::new(secret.to_owned()), events: Mutex::default() })
-    }
-
-    pub fn heard(&self) -> String {
-        self.events.lock().unwrap().join("\n")
-    }
-}
-
-#[async_trait]
-impl Host for Gateway {
-    async fn secret(&self, _: &SecretRef) -> Result<Secret> {
-        Ok(Secret::new(self.secret.lock().unwrap().clone()))
-    }
-    async fn http(&self, _: HttpRequest) -> Result<HttpResponse> {
-        Err(ConnError::unsupported("not here"))
-    }
-    fn event(&self, _: Level, message: &str, fields: &[(&str, &str)]) {
-        self.events.lock().unwrap().push(format!("{message} {fields:?}"));
-    }
-}
-
-/// One table laid over another, member by member.
-pub fn laid_over(base: &mut Json, over: Json) {
-    match (base, over) {
-        (Json::Object(base), Json::Object(over)) => {
-            for (name, value) in over {
-                laid_over(base.entry(name).or_insert(Json::Null), value);
-            }
-        }
-        (base, over) => *base = over,
-    }
-}
 
 /// The shipped profile for a simulator at `url`, with `more` on top.
 pub fn profile(url: &str, more: Json) -> Json {
-    let mut all: Json = toml::from_str(PROFILES[0].1).unwrap();
-    for apart in ["kind", "test", "test_setup"] {
-        all.as_object_mut().unwrap().remove(apart);
-    }
+    let mut all = settings(PROFILES[0].1, json!({})).unwrap();
     laid_over(
         &mut all,
         json!({"http": {
@@ -74,13 +25,13 @@ pub fn profile(url: &str, more: Json) -> Json {
     all
 }
 
-pub async fn open(config: Json, host: Arc<Gateway>) -> Arc<dyn Connector> {
+pub async fn open(config: Json, host: Arc<TestHost>) -> Arc<dyn Connector> {
     let config: Config = serde_json::from_value(config).unwrap();
     assert_eq!(Rest::check_config(&config), []);
     Rest::open(config, host).await.unwrap()
 }
 
-pub fn cx(host: &Arc<Gateway>, op: &str) -> Ctx {
+pub fn cx(host: &Arc<TestHost>, op: &str) -> Ctx {
     Ctx::new(op, Instant::now() + Duration::from_secs(2), host.clone())
 }
 

@@ -2,10 +2,10 @@
 
 use super::*;
 use connector_spi::{Connector, Result};
+use connector_testkit::TestHost;
 use fixtures::ehr_scim::{self, EhrScim};
 use futures_util::future::join_all;
 use std::sync::Arc;
-use support::Gateway;
 
 const EMPLOYEE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber";
 const MAIL: &str = "emails[type eq \"work\"].value";
@@ -13,15 +13,14 @@ const MAIL: &str = "emails[type eq \"work\"].value";
 /// The record system, and a connector with the shipped profile that is open to it.
 struct Ward {
     ehr: EhrScim,
-    host: Arc<Gateway>,
+    host: Arc<TestHost>,
     target: Arc<dyn Connector>,
 }
 
 impl Ward {
     async fn set(options: ehr_scim::Options, more: Json) -> Self {
         let ehr = EhrScim::start(options).unwrap();
-        let host = Gateway::new();
-        *host.secret.lock().unwrap() = "test-only".to_owned();
+        let host = TestHost::of("test-only");
         let target = support::open(support::meditech(&ehr.base_url(), more), &host).await;
         Self { ehr, host, target }
     }

@@ -26,7 +26,7 @@ async fn a_check_needs_the_token_although_discovery_is_open_and_tells_what_is_mi
     let stage = Stage::set(Options::strict(), json!({"account": {"memberships": "user"}})).await;
     let health = stage.target.check(&stage.cx("check")).await.unwrap();
     assert!(health.warnings.iter().any(|warning| warning.contains("shows no groups")), "{:?}", health.warnings);
-    *stage.host.secret.lock().unwrap() = "another".to_owned();
+    stage.host.replace_secrets(|_| "another".to_owned());
     let stranger = support::open(support::profile(&stage.server.base_url(), json!({})), &stage.host).await;
     assert_eq!(stranger.check(&stage.cx("check")).await.unwrap_err().class, Class::Auth);
 }
@@ -48,7 +48,7 @@ async fn a_dry_run_tells_the_operations_and_no_values() {
     let cx = Ctx { dry_run: true, ..stage.cx("dry") };
     let change = with_attr("emails[type eq \"work\"].value", Delta::Set(vec!["secretly@hosp.example".into()]));
     stage.target.update(&cx, &account(), &id, &change).await.unwrap();
-    let heard = stage.host.events.lock().unwrap().join("\n");
+    let heard = stage.host.heard();
     assert!(heard.contains("replace:emails") && heard.contains("PATCH /Users/{id}"), "{heard}");
     assert!(!heard.contains("secretly"));
     assert_eq!(stage.all("users"), before);

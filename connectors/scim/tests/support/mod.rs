@@ -1,57 +1,15 @@
 //! A gateway that hears everything, and the shipped profile pointed at the simulator.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use async_trait::async_trait;
 use connector_scim::{Config, PROFILES, Scim};
-use connector_spi::{
-    Attrs, ConnError, Connector, ConnectorType, Ctx, Host, HttpRequest, HttpResponse, Kind, Level, Result, Secret,
-    SecretRef, Value,
-};
+use connector_spi::{Attrs, Connector, ConnectorType, Ctx, Kind, Value};
+use connector_testkit::TestHost;
+pub use connector_testkit::laid_over;
+use connector_testkit::settings;
 use fixtures::scim_server::{Options, ScimServer};
 use serde_json::{Value as Json, json};
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::time::Instant;
-
-/// A gateway with one secret; keeps every event.
-pub struct Gateway {
-    pub secret: Mutex<String>,
-    pub events: Mutex<Vec<String>>,
-}
-
-impl Gateway {
-    pub fn new() -> Arc<Self> {
-        Arc::new(Self { secret: Mutex::new("test-only-token".to_owned()), events: Mutex::default() })
-    }
-}
-
-#[async_trait]
-impl Host for Gateway {
-    async fn secret(&self, _: &SecretRef) -> Result<Secret> {
-        Ok(Secret::new(self.secret.lock().unwrap().clone()))
-    }
-    async fn http(&self, _: HttpRequest) -> Result<HttpResponse> {
-        Err(ConnError::unsupported("not here"))
-    }
-    fn event(&self, _: Level, message: &str, fields: &[(&str, &str)]) {
-        self.events.lock().unwrap().push(format!("{message} {fields:?}"));
-    }
-}
-
-/// One table laid over another, member by member.
-pub fn laid_over(base: &mut Json, over: Json) {
-    match (base, over) {
-        (Json::Object(base), Json::Object(over)) => {
-            for (name, value) in over {
-                laid_over(base.entry(name).or_insert(Json::Null), value);
-            }
-        }
-        (base, over) => *base = over,
-    }
-}
 
 /// The shipped profile for a server at `url`, with `more` on top.
 pub fn profile(url: &str, more: Json) -> Json {
@@ -65,10 +23,7 @@ pub fn meditech(url: &str, more: Json) -> Json {
 
 fn shipped(name: &str, url: &str, auth: Json, more: Json) -> Json {
     let text = PROFILES.iter().find(|(profile, _)| *profile == name).unwrap().1;
-    let mut all: Json = toml::from_str(text).unwrap();
-    for apart in ["kind", "test", "test_setup"] {
-        all.as_object_mut().unwrap().remove(apart);
-    }
+    let mut all = settings(text, json!({})).unwrap();
     laid_over(
         &mut all,
         json!({"http": {
@@ -93,14 +48,14 @@ pub fn strict() -> Json {
 /// A server, and a connector that is open to it.
 pub struct Stage {
     pub server: ScimServer,
-    pub host: Arc<Gateway>,
+    pub host: Arc<TestHost>,
     pub target: Arc<dyn Connector>,
 }
 
 impl Stage {
     pub async fn set(options: Options, more: Json) -> Self {
         let server = ScimServer::start(options).unwrap();
-        let host = Gateway::new();
+        let host = TestHost::of("test-only-token");
         let target = open(profile(&server.base_url(), more), &host).await;
         Self { server, host, target }
     }
@@ -128,7 +83,7 @@ impl Stage {
     }
 }
 
-pub async fn open(config: Json, host: &Arc<Gateway>) -> Arc<dyn Connector> {
+pub async fn open(config: Json, host: &Arc<TestHost>) -> Arc<dyn Connector> {
     let config: Config = serde_json::from_value(config).unwrap();
     assert_eq!(Scim::check_config(&config), []);
     Scim::open(config, host.clone()).await.unwrap()

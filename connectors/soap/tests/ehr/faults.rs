@@ -1,6 +1,6 @@
 //! What goes wrong in the target, its network and its credentials.
 
-use crate::support::{Gateway, account, cx, grant, open, placed, profile};
+use crate::support::{account, cx, grant, open, placed, profile};
 use crate::{Stage, give, set};
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der},
@@ -9,6 +9,7 @@ use aws_lc_rs::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use connector_spi::{AccountState, Class, Effect};
+use connector_testkit::TestHost;
 use fixtures::ehr_soap::{EhrSoap, Options, auth::Caller, token::JwtClient};
 use serde_json::json;
 use std::time::Duration;
@@ -91,7 +92,7 @@ async fn each_service_has_its_own_credentials_and_both_are_checked() {
     let stage = Stage::set().await;
     stage.target.check(&cx(&stage.host, "c")).await.unwrap();
 
-    let stranger = Gateway::new("wrong-canary");
+    let stranger = TestHost::of("wrong-canary");
     let target = open(profile(&stage.ehr.base_url(), json!({})), stranger.clone()).await;
     for error in [
         target.check(&cx(&stranger, "c")).await.unwrap_err(),
@@ -123,7 +124,7 @@ async fn a_secret_that_was_rotated_is_read_anew_and_the_request_goes_once_more()
     let Stage { ehr, host, target } = stage;
     ehr.stop().await;
     let ehr = fixtures::ehr_soap::EhrSoap::start(new).unwrap();
-    *host.secret.lock().unwrap() = "rotated-1".into();
+    host.replace_secrets(|_| "rotated-1".to_owned());
 
     let found = target.get(&cx(&host, "after"), &account(), &"E000123".into()).await.unwrap();
     assert_eq!(found, None, "it is another, empty system");
@@ -181,7 +182,7 @@ async fn a_signed_assertion_lets_the_gateway_in_on_both_services_and_a_token_tha
         public_key: public.as_ref().to_vec(),
     };
     let ehr = EhrSoap::start(Options { rate_limit: None, jwt: Some(client), ..Options::default() }).unwrap();
-    let host = Gateway::new(&format!("-----BEGIN PRIVATE KEY-----\n{encoded}\n-----END PRIVATE KEY-----\n"));
+    let host = TestHost::of(&format!("-----BEGIN PRIVATE KEY-----\n{encoded}\n-----END PRIVATE KEY-----\n"));
     let assertion = |id: &str| {
         json!({"type": "jwt_assertion", "token_url": "/oauth2/token", "client_id": id, "key": {"env": "KEY"},
                "audience": "urn:example:ehr"})

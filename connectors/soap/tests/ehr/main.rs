@@ -15,14 +15,15 @@ use connector_spi::{
     AccountState, Change, ConnError, Connector, Created, Delta, Entitlement, EntitlementChange, NativeId, Record,
     Updated, Value,
 };
+use connector_testkit::TestHost;
 use fixtures::ehr_soap::{EhrSoap, Options};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
-use support::{Gateway, account, cx, open, orderer, person, profile, provider};
+use support::{account, cx, open, orderer, person, profile, provider};
 
 struct Stage {
     ehr: EhrSoap,
-    host: Arc<Gateway>,
+    host: Arc<TestHost>,
     target: Arc<dyn Connector>,
 }
 
@@ -33,7 +34,7 @@ impl Stage {
 
     async fn with(options: Options, more: Json) -> Self {
         let ehr = EhrSoap::start(options).unwrap();
-        let host = Gateway::new("test-only");
+        let host = TestHost::of("test-only");
         let target = open(profile(&ehr.base_url(), more), host.clone()).await;
         Self { ehr, host, target }
     }

@@ -11,14 +11,15 @@ use connector_spi::{
     AccountState, Attrs, Change, Class, Connector, ConnectorType, Delta, Effect, Entitlement, EntitlementChange,
     NativeId, Value,
 };
+use connector_testkit::TestHost;
 use fixtures::ehr_rest::{EhrRest, Options};
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
-use support::{Gateway, account, attrs, cx, grant, key, laid_over};
+use support::{account, attrs, cx, grant, key, laid_over};
 
 struct Stage {
     ehr: EhrRest,
-    host: Arc<Gateway>,
+    host: Arc<TestHost>,
     target: Arc<dyn Connector>,
 }
 
@@ -45,7 +46,7 @@ impl Stage {
             }),
         );
         laid_over(&mut file, more);
-        let host = Gateway::new("test-only");
+        let host = TestHost::of("test-only");
         let config: Config = serde_json::from_value(file).unwrap();
         assert_eq!(Soap::check_config(&config), []);
         let target = Soap::open(config, host.clone()).await.unwrap();

@@ -1,12 +1,14 @@
 //! A gateway that hears everything, the shipped profile, and the three engines that can be had for nothing.
 #![allow(dead_code, reason = "each test file uses its part")]
 
-use async_trait::async_trait;
 use connector_spi::{
-    AccountState, Attrs, Change, ConnError, Connector, ConnectorType, Created, Ctx, Delta, Entitlement, Host,
-    HttpRequest, HttpResponse, Kind, Level, NativeId, Record, Result, Secret, SecretRef, Updated, Value,
+    AccountState, Attrs, Change, Connector, ConnectorType, Created, Ctx, Delta, Entitlement, Kind, NativeId, Record,
+    Result, Updated, Value,
 };
 use connector_sql::{Config, PROFILES, Sql};
+use connector_testkit::TestHost;
+pub use connector_testkit::laid_over;
+use connector_testkit::settings;
 use fixtures::{
     ehr_sql::EhrSql,
     proxy::Proxy,
@@ -14,12 +16,7 @@ use fixtures::{
     tds::{Account, TdsServer},
 };
 use serde_json::{Value as Json, json};
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -29,42 +26,9 @@ pub const COMMIT_MARIADB: &[u8] = b"\x03COMMIT";
 /// The end of the headers, and the transaction manager's number for it.
 pub const COMMIT_MSSQL: &[u8] = b"\x01\0\0\0\x07\0\0\0";
 
-/// A gateway with one secret; keeps every event.
-pub struct Gateway {
-    pub events: Mutex<Vec<String>>,
-}
-
-#[async_trait]
-impl Host for Gateway {
-    async fn secret(&self, _: &SecretRef) -> Result<Secret> {
-        Ok(Secret::new(PASSWORD.to_owned()))
-    }
-    async fn http(&self, _: HttpRequest) -> Result<HttpResponse> {
-        Err(ConnError::unsupported("not here"))
-    }
-    fn event(&self, _: Level, message: &str, fields: &[(&str, &str)]) {
-        self.events.lock().unwrap().push(format!("{message} {fields:?}"));
-    }
-}
-
-/// One table laid over another, member by member.
-pub fn laid_over(base: &mut Json, over: Json) {
-    match (base, over) {
-        (Json::Object(base), Json::Object(over)) => {
-            for (name, value) in over {
-                laid_over(base.entry(name).or_insert(Json::Null), value);
-            }
-        }
-        (base, over) => *base = over,
-    }
-}
-
 /// The shipped profile for this database, with `more` on top.
 pub fn profile(database: Json, more: Json) -> Json {
-    let mut all: Json = toml::from_str(PROFILES[0].1).unwrap();
-    for apart in ["kind", "test", "test_setup"] {
-        all.as_object_mut().unwrap().remove(apart);
-    }
+    let mut all = settings(PROFILES[0].1, json!({})).unwrap();
     laid_over(&mut all, json!({"zone": "America/New_York", "database": database}));
     laid_over(&mut all, more);
     all
@@ -151,7 +115,7 @@ impl Ward {
     }
 
     pub async fn stage_with(self, more: Json) -> Stage {
-        let host = Arc::new(Gateway { events: Mutex::default() });
+        let host = TestHost::of(PASSWORD);
         let config: Config = serde_json::from_value(self.config(more)).unwrap();
         assert_eq!(Sql::check_config(&config), []);
         let target = Sql::open(config, host.clone()).await.unwrap();
@@ -163,7 +127,7 @@ impl Ward {
 pub struct Stage {
     pub ward: Ward,
     pub target: Arc<dyn Connector>,
-    pub host: Arc<Gateway>,
+    pub host: Arc<TestHost>,
 }
 
 impl Stage {

@@ -126,7 +126,7 @@ async fn a_dry_run_says_which_statements_it_would_run_and_none_of_the_values() {
     change.state = Some(AccountState::Disabled);
     change.attrs = set("email", "secret@hosp.example").attrs;
     stage.target.update(&cx, &account(), &id, &change).await.unwrap();
-    let told = stage.host.events.lock().unwrap().join("\n");
+    let told = stage.host.heard();
     assert!(told.contains("account.states.disabled.0.sql") && told.contains("account.update.0.sql"), "{told}");
     assert!(!told.contains("secret@"));
     assert_eq!(stage.ehr().state().await.unwrap(), before);

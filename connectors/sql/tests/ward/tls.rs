@@ -1,12 +1,13 @@
 //! Whom the connector trusts, on PostgreSQL and MariaDB.
 
-use crate::support::{Gateway, laid_over, profile};
+use crate::support::{laid_over, profile};
 use connector_spi::{Class, ConnectorType, Ctx, Result};
 use connector_sql::Sql;
-use fixtures::servers::{Certificate, DATABASE, Mariadb, Postgres, USER};
+use connector_testkit::TestHost;
+use fixtures::servers::{Certificate, DATABASE, Mariadb, PASSWORD, Postgres, USER};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::{Value as Json, json};
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, time::Duration};
 use tokio::time::Instant;
 
 /// An authority's certificate, and one that it gave to this name.
@@ -30,7 +31,7 @@ fn written(dir: &Path, name: &str, pem: &str) -> Json {
 async fn check(database: &Json, more: Json) -> Result<()> {
     let mut database = database.clone();
     laid_over(&mut database, more);
-    let host = Arc::new(Gateway { events: std::sync::Mutex::default() });
+    let host = TestHost::of(PASSWORD);
     let config = serde_json::from_value(profile(database, json!({}))).unwrap();
     let target = Sql::open(config, host.clone()).await.unwrap();
     target.check(&Ctx::new("c", Instant::now() + Duration::from_secs(10), host)).await.map(drop)

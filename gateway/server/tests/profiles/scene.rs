@@ -39,28 +39,12 @@ pub struct Scene {
     made: Cell<u32>,
 }
 
-/// One table laid over another, member by member.
-fn laid_over(base: &mut Value, over: Value) {
-    match (base, over) {
-        (Value::Object(base), Value::Object(over)) => {
-            for (name, value) in over {
-                laid_over(base.entry(name).or_insert(Value::Null), value);
-            }
-        }
-        (base, over) => *base = over,
-    }
-}
-
 impl Scene {
     /// The shipped file with what a deployment adds to it.
     pub fn new(profile: &'static str, secret: &'static str, deployment: Value) -> Self {
         let kinds = Kinds::built_in();
         let text = kinds.profile(profile).unwrap().text.split(HEAD).next().unwrap();
-        let mut settings: Value = toml::from_str(text).unwrap();
-        for apart in target_file::APART {
-            settings.as_object_mut().unwrap().remove(apart);
-        }
-        laid_over(&mut settings, deployment);
+        let settings = connector_testkit::settings(text, deployment).unwrap();
         let host = Arc::new(Gateway(secret));
         Self {
             profile,
