@@ -121,7 +121,9 @@ impl Again {
         let answer = request.body(call.body.clone()).send().await.expect("the target answers");
         let status = answer.status();
         let text = answer.text().await.expect("a whole answer");
-        assert!(status.is_success(), "{} {}: {status} {text}", call.method, call.path);
+        // A refusal may be what was asked for: a connector that wants to know the target's clock asks what is sure to be there.
+        let served = !status.is_server_error() && status != 401 && status != 429;
+        assert!(served, "{} {}: {status} {text}", call.method, call.path);
         text
     }
 }
