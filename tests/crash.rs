@@ -29,7 +29,7 @@ fn two_hundred_kills_lose_nothing_double_nothing_and_leave_no_leaver_open() {
 }
 
 async fn run() {
-    let tree = TestDirectory::start("the crash test").await;
+    let mut tree = TestDirectory::start("the crash test").await;
     let ehr = EhrRest::start(Options { rate_limit: None, maintenance: false, ..Options::default() }).unwrap();
     // The answer to a create comes late, so that many kills fall between the target's write and its settlement.
     ehr.faults().plan("CreatePersonnel", Fault::Slow(Duration::from_millis(40)), u32::MAX);
@@ -71,6 +71,7 @@ async fn run() {
         alive += began.elapsed();
         gateway.kill();
         kills.push(ehr.journal().count());
+        tree.stand();
         gateway = Gateway::serve(&hospital.config);
     }
     stop.store(true, Ordering::SeqCst);
@@ -78,6 +79,7 @@ async fn run() {
         client.await.unwrap();
     }
     let acknowledged = changes.load(Ordering::SeqCst);
+    tree.stand();
     gateway.settled(Duration::from_secs(120)).await;
 
     let rate = acknowledged as f64 / alive.as_secs_f64();

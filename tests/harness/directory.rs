@@ -45,6 +45,13 @@ impl TestDirectory {
         }
     }
 
+    /// A real slapd that ended by itself is started again on its data; the outage is one more for the gateway to outlast.
+    pub fn stand(&mut self) {
+        if let TestDirectory::OpenLdap(slapd) = self {
+            slapd.stand();
+        }
+    }
+
     /// All entries below `base` that match, with these attributes.
     pub async fn search(&self, base: &str, filter: &str, attributes: &[&str]) -> Vec<SearchEntry> {
         slapd::search(&self.url(), base, filter, attributes).await

@@ -41,6 +41,13 @@ impl Slapd {
         self.server.url()
     }
 
+    /// Starts it again on its data where it ended by itself, and says so: what it then holds is judged as before.
+    pub fn stand(&mut self) {
+        if let Some(how) = self.server.stand().expect("slapd starts again") {
+            println!("{how}");
+        }
+    }
+
     /// A connection that may do anything.
     pub async fn admin(&self) -> Ldap {
         admin(&self.url()).await
