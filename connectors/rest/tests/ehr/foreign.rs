@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use connector_spi::{Entitlement, NativeId};
 use connector_testkit::foreign::{Foreign, OtherHand};
 use fixtures::ehr_rest::Options;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 /// Somebody in the hospital.
 #[async_trait]
@@ -20,15 +20,7 @@ impl OtherHand for Stage {
     }
 
     async fn held(&self, id: &NativeId) -> Vec<(String, String)> {
-        let all = self.accounts();
-        let account = all.iter().find(|account| account["id"] == id.as_str()).unwrap();
-        let text = |value: &Json| value.as_str().unwrap().to_owned();
-        let link = |link: &Json| {
-            let kind = text(&link["type"]);
-            (format!("{}:{}", kind.strip_suffix('s').unwrap_or(&kind), text(&link["code"])), link.to_string())
-        };
-        let position = account["position"].get("code").map(|code| (format!("position:{}", text(code)), String::new()));
-        account["links"].as_array().unwrap().iter().map(link).chain(position).collect()
+        self.ehr.held(id.as_str())
     }
 }
 
