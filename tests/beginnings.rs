@@ -1,7 +1,11 @@
 //! `chartgate connector new`: what it writes works before anything was changed in it.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 fn chartgate(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(harness::gateway::binary()).current_dir(folder).args(arguments).output().unwrap()
@@ -49,6 +53,44 @@ fn a_plugin_in_python() {
     let tests = Command::new(python).current_dir(&project).args(["-m", "unittest"]).output().unwrap();
     assert!(tests.status.success(), "{}", told(&tests));
     let tested = chartgate(&project, &["connector", "test"]);
+    let said = told(&tested);
+    assert!(tested.status.success() && said.contains(" passed, 0 failed, "), "{said}");
+}
+
+/// A program that is ended with the test.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.kill().expect("the program can be ended");
+        self.0.wait().expect("the program ends");
+    }
+}
+
+#[test]
+fn a_plugin_that_a_service_manager_runs_at_a_socket() {
+    let Some(python) = fixtures::servers::python() else { return };
+    // given a plugin that serves a socket, and a file that names the socket in place of the program
+    let (_folder, project) = begun("python", &[]);
+    let socket = project.join("plugin.sock");
+    let mut program = Command::new(python);
+    program.current_dir(&project).args(["connector.py", "--socket", "plugin.sock"]);
+    let _program = Ended(program.stdin(Stdio::null()).spawn().unwrap());
+    let mut turns = 0..100;
+    while UnixStream::connect(&socket).is_err() {
+        turns.next().expect("the plugin listens in time");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let target = project.join("target.toml");
+    let file = fs::read_to_string(&target).unwrap();
+    let (above, rest) = file.split_once("command = ").unwrap();
+    let (_, below) = rest.split_once("\n[settings.config]").unwrap();
+    let uid = fs::metadata(&project).unwrap().uid();
+    let settings = format!("socket = \"{}\"\nuid = {uid}\n\n[settings.config]", socket.display());
+    fs::write(&target, [above, &settings, below].concat()).unwrap();
+
+    let tested = chartgate(&project, &["connector", "test"]);
+
     let said = told(&tested);
     assert!(tested.status.success() && said.contains(" passed, 0 failed, "), "{said}");
 }

@@ -1,12 +1,15 @@
 //! A steady pace of requests: a target's quota is per request, not per operation.
 
-use std::time::Duration;
-use tokio::{
-    sync::Mutex,
-    time::{Instant, sleep_until},
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
 };
+use tokio::time::{Instant, sleep_until};
 
-/// Lets requests through at most so many a second, evenly.
+/// The timer wakes no finer than this: a shorter wait would take this long, and a sole caller would never get its rate.
+const GRAIN: Duration = Duration::from_millis(1);
+
+/// Lets requests through at most so many a second, evenly but for what the timer cannot tell apart.
 pub(crate) struct Pace {
     gap: Duration,
     next: Mutex<Option<Instant>>,
@@ -24,17 +27,19 @@ impl Pace {
         if self.gap.is_zero() {
             return Instant::now() < deadline;
         }
-        let at = {
-            let mut next = self.next.lock().await;
+        let (now, at) = {
+            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
             let now = Instant::now();
             let at = next.map_or(now, |next| next.max(now));
             if at > deadline {
                 return false;
             }
             *next = Some(at + self.gap);
-            at
+            (now, at)
         };
-        sleep_until(at).await;
+        if at >= now + GRAIN {
+            sleep_until(at).await;
+        }
         true
     }
 }
@@ -53,5 +58,17 @@ mod tests {
         }
         assert!(start.elapsed() >= Duration::from_millis(150));
         assert!(!pace.turn(deadline).await);
+    }
+
+    /// The clock moves only while somebody waits, so what is measured is the waits alone.
+    #[tokio::test(start_paused = true)]
+    async fn a_sole_caller_gets_a_rate_that_is_finer_than_the_timer() {
+        let pace = Pace::new(Some(10_000));
+        let start = Instant::now();
+        for _ in 0..1_000 {
+            assert!(pace.turn(start + Duration::from_secs(5)).await);
+        }
+        let took = start.elapsed();
+        assert!((Duration::from_millis(97)..=Duration::from_millis(102)).contains(&took), "{took:?}");
     }
 }

@@ -150,33 +150,84 @@ impl Default for Pages {
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(with = "String")]
-pub struct Pointer(String);
+pub struct Pointer {
+    text: String,
+    /// Without escapes: a listing follows a pointer for each attribute of each record.
+    steps: Vec<String>,
+}
 
 impl Pointer {
     /// The pointer as it is written.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// What it points to; null counts as absent.
     #[must_use]
     pub fn read<'v>(&self, document: &'v Value) -> Option<&'v Value> {
-        document.pointer(&self.0).filter(|value| !value.is_null())
+        let found = self.steps.iter().try_fold(document, |at, step| match at {
+            Value::Object(members) => members.get(step),
+            Value::Array(items) => items.get(index(step)?),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        });
+        found.filter(|value| !value.is_null())
     }
+}
+
+/// A number as RFC 6901 section 4 writes it: without a sign and without leading zeros.
+fn index(step: &str) -> Option<usize> {
+    let plain = step.bytes().all(|byte| byte.is_ascii_digit()) && (step == "0" || !step.starts_with('0'));
+    plain.then(|| step.parse().ok()).flatten()
 }
 
 impl TryFrom<String> for Pointer {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let steps = text.split('/').count();
         if !(text.is_empty() || text.starts_with('/')) {
             return Err("is no JSON pointer: it must be empty or start with /".to_owned());
         }
-        if steps > 32 || text.replace("~0", "").replace("~1", "").contains('~') {
-            return Err("is no JSON pointer of at most 32 steps (~ is written ~0, / is written ~1)".to_owned());
+        let steps: Vec<String> =
+            text.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect();
+        if steps.len() > 31 || text.replace("~0", "").replace("~1", "").contains('~') {
+            return Err("is no JSON pointer of at most 31 steps (~ is written ~0, / is written ~1)".to_owned());
         }
-        Ok(Self(text))
+        Ok(Self { text, steps })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_pointer_finds_what_the_rfc_says() {
+        // given the document of RFC 6901 section 5, and a list
+        let document = json!({
+            "foo": ["bar", "baz"], "": 0, "a/b": 1, "c%d": 2, "e^f": 3, "g|h": 4, "i\\j": 5, "k\"l": 6, " ": 7, "m~n": 8,
+            "none": null,
+        });
+        let read = |text: &str| Pointer::try_from(text.to_owned()).unwrap().read(&document).cloned();
+        let found = [("/foo/0", json!("bar")), ("/", json!(0)), ("/a~1b", json!(1)), ("/c%d", json!(2))];
+        for (text, wanted) in found {
+            assert_eq!(read(text), Some(wanted), "{text}");
+        }
+        for (text, wanted) in [("/e^f", 3), ("/g|h", 4), ("/i\\j", 5), ("/k\"l", 6), ("/ ", 7), ("/m~0n", 8)] {
+            assert_eq!(read(text), Some(json!(wanted)), "{text}");
+        }
+        assert_eq!(read(""), Some(document.clone()));
+        for text in ["/none", "/foo/2", "/foo/01", "/foo/+1", "/foo/-", "/foo/0/x", "/absent"] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_pointer_is_refused() {
+        for text in ["foo", "/a~2b", "/a~", &"/a".repeat(32)] {
+            assert!(Pointer::try_from(text.to_owned()).is_err(), "{text}");
+        }
     }
 }
