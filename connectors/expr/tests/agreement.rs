@@ -105,7 +105,10 @@ proptest! {
             context.add_variable_from_value(name.clone(), signed(value));
         }
         let theirs = cel::Program::compile(&source).unwrap().execute(&context);
-        let ours = Expr::compile(&source, &env)
+        let compiled = Expr::compile(&source, &env);
+        // Ours is bounded: now and then one is made here that nests deeper than it takes.
+        prop_assume!(!compiled.as_ref().is_err_and(|error| error.message.contains("nest deeper than")));
+        let ours = compiled
             .unwrap_or_else(|error| panic!("{source}: {error}"))
             .eval(&Vars::new(variables), jiff::Timestamp::UNIX_EPOCH);
         match theirs {
