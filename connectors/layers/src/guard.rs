@@ -101,12 +101,16 @@ impl Guard {
         schema
     }
 
+    /// The schema that was learnt last.
+    pub fn schema(&self) -> Option<Arc<TargetSchema>> {
+        self.schema.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn allow(&self, call: &Call<'_>) -> Result<()> {
         if self.narrow.takes(call.op) {
             return Err(ConnError::unsupported(format!("{} is switched off for this target", call.op)));
         }
-        let schema = self.schema.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some(schema) = schema else { return Ok(()) };
+        let Some(schema) = self.schema() else { return Ok(()) };
         if let Some(kind) = call.kind {
             let state = call.change.is_some_and(|change| change.state.is_some());
             offered(&schema, kind, call.op, state)?;

@@ -162,6 +162,12 @@ impl Layered {
         self.limits().in_flight
     }
 
+    /// The schema that was learnt last, with what the configuration leaves of its capabilities; `None` before the first.
+    #[must_use]
+    pub fn schema(&self) -> Option<Arc<TargetSchema>> {
+        self.guard.0.schema()
+    }
+
     /// Tells the guard the schema that the gateway kept from before a restart. Returns it with what the configuration leaves
     /// of its capabilities. Every schema that is read through [`Layered::connector`] is learnt by itself.
     pub fn learn(&self, schema: TargetSchema) -> TargetSchema {

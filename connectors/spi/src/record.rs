@@ -126,13 +126,18 @@ pub struct Change {
     /// Refuse with [`crate::Class::StaleVersion`] when the target's version differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_version: Option<String>,
+    /// What is done after a change and outside of it (a notification, the end of sessions) failed at an earlier attempt or may
+    /// have: it is done again for the record as it is now, also when nothing else differs. Nothing to do for a kind without
+    /// [`crate::KindCaps::follow_ups`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
 }
 
 impl Change {
     /// Whether there is nothing to do.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.attrs.is_empty() && self.entitlements.is_empty() && self.state.is_none()
+        self.attrs.is_empty() && self.entitlements.is_empty() && self.state.is_none() && !self.again
     }
 }
 
@@ -203,7 +208,8 @@ pub struct Pending {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PartFailure {
-    /// The attribute, or the entitlement as `type:value`.
+    /// The attribute, the entitlement as `type:value`, `state`, or `after:NAME` for what is done after a change and outside of it
+    /// (see [`Change::again`]).
     pub part: String,
     /// Why.
     pub error: ConnError,

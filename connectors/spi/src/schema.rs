@@ -156,6 +156,8 @@ pub struct KindCaps {
     pub effective: bool,
     /// Open sessions can be ended.
     pub revoke_sessions: bool,
+    /// Something is done after a change and outside of it, which can fail alone: see [`crate::Change::again`].
+    pub follow_ups: bool,
 }
 
 /// When a write can be read back.

@@ -1,8 +1,9 @@
 //! What is done once a change is committed.
 //!
 //! Some targets keep in memory what their tables say, or end sessions only through a call. Such a step is no part of the
-//! transaction, so it may fail alone: it is told as a failed part, the change is sent again, and the step is done again with it.
-//! What can be a statement of the transaction belongs there.
+//! transaction, so it may fail alone: it is told as a failed part, and done again when the gateway asks for it
+//! ([`connector_spi::Change::again`]), as it does after an answer that was lost. So a step is done at least once, and may be done
+//! twice. What can be a statement of the transaction belongs there.
 
 use crate::{
     config::{HttpStep, On, When},

@@ -62,7 +62,7 @@ impl SqlConnector {
         // Every round takes a part out, so there are at most as many rounds as parts.
         let done = loop {
             parts::hold(&parts, &mut failed);
-            if failed.len() == parts.len() {
+            if failed.len() == parts.len() && !change.again {
                 return self.told(&parts, &failed, refused, Updated::default());
             }
             match self.attempt(cx, kind, id, change, &parts, &failed).await {
@@ -75,7 +75,7 @@ impl SqlConnector {
         };
         let mut updated = Updated { new_id: done.new_id, ..Updated::default() };
         let id = updated.new_id.as_ref().unwrap_or(id);
-        updated.failed = self.after(cx, kind, id, change.state, &done.whens).await;
+        updated.failed = self.after(cx, kind, id, change.state.or(done.state), &done.whens).await;
         self.told(&parts, &failed, refused, updated)
     }
 
@@ -156,6 +156,12 @@ impl SqlConnector {
         }
         let wanted = wanted(&change.attrs, &record);
         let mut done = Done::default();
+        if change.again {
+            let state = change.state.unwrap_or(record.state);
+            let stands = if state == AccountState::Enabled { When::Opened } else { When::Closed };
+            done.whens.extend([stands, When::Updated, When::Given, When::Taken]);
+            done.state = Some(state);
+        }
         // The record's own row is taken once, before anything else, and read again where its version moved.
         let writes = |place: &usize, part: &Part<'_>| {
             !failed.contains_key(place)
@@ -258,6 +264,8 @@ impl SqlConnector {
 struct Done {
     whens: BTreeSet<When>,
     new_id: Option<NativeId>,
+    /// The record's state, where what follows a change is done again without one.
+    state: Option<AccountState>,
 }
 
 /// What a part consists of, and what it is called afterwards.

@@ -127,7 +127,7 @@ mod tests {
             whole: None,
         };
         let attrs = [("email".to_owned(), connector_spi::Delta::Clear)].into();
-        Change { attrs, entitlements, state: Some(state), if_version: None }
+        Change { attrs, entitlements, state: Some(state), ..Change::default() }
     }
 
     #[test]

@@ -9,13 +9,14 @@ use crate::link::{Delta, Link, MemberRef, Seen, Strip, Wanted, WantedEntitlement
 use connector_spi::{
     AccountState, Change, Delta as AttrDelta, Entitlement, EntitlementChange, NativeId, Record, Value,
 };
+use std::collections::BTreeMap;
 
 /// What the next call for this link has to do. After a call whose outcome is not known (`sent` is still there), that is to
 /// read; when nothing differs, at most to prove a closing.
 #[must_use]
 pub fn delta(link: &Link) -> Delta {
     let Some(wanted) = &link.wanted else { return Delta::Verify };
-    if link.sent.is_some() {
+    if link.sent.as_ref().is_some_and(|sent| !sent.looked) {
         return Delta::Read;
     }
     if link.native_id.is_none() {
@@ -70,6 +71,7 @@ pub fn change(wanted: &Wanted, seen: &Seen) -> Change {
         entitlements: entitlements(wanted, seen),
         state: (wanted.state != AccountState::Unknown && seen.state != Some(wanted.state)).then_some(wanted.state),
         if_version: seen.version.clone(),
+        again: seen.again,
     }
 }
 
@@ -82,7 +84,7 @@ fn entitlements(wanted: &Wanted, seen: &Seen) -> EntitlementChange {
             .entitlements
             .iter()
             .map(|WantedEntitlement { entitlement, .. }| entitlement)
-            .filter(|one| !held.unwrap_or(&seen.owned).contains(one))
+            .filter(|one| !held.unwrap_or(&seen.owned).iter().any(|held| satisfies(held, one, seen)))
             .cloned()
             .collect(),
     };
@@ -103,6 +105,22 @@ fn entitlements(wanted: &Wanted, seen: &Seen) -> EntitlementChange {
     };
     let whole = held.map(|held| replaced(held, &add, &remove));
     EntitlementChange { add, remove, whole }
+}
+
+/// Whether what is held is what is wanted. Order and dates are compared where they are wanted; besides, an end that we gave
+/// and want no more is taken away, while the end of what others gave is theirs.
+fn satisfies(held: &Entitlement, wanted: &Entitlement, seen: &Seen) -> bool {
+    let ours = || seen.owned.iter().any(|one| one.same_grant(held));
+    held.same_grant(wanted)
+        && (wanted.order.is_none() || held.order == wanted.order)
+        && (wanted.valid_from.is_none() || held.valid_from == wanted.valid_from)
+        && (held.valid_to == wanted.valid_to || (wanted.valid_to.is_none() && !ours()))
+}
+
+/// Whether others gave it: it is held, and not ours. To bring its order or dates to what we want does not make it ours.
+fn is_foreign(seen: &Seen, one: &Entitlement) -> bool {
+    let among = |list: &[Entitlement]| list.iter().any(|other| other.same_grant(one));
+    seen.entitlements.as_deref().is_some_and(among) && !among(&seen.owned)
 }
 
 /// A list less what is removed, plus what is added; an added one replaces the same grant with another order or other dates.
@@ -136,19 +154,15 @@ pub fn seen_after(wanted: &Wanted, seen: &Seen, change: &Change) -> Seen {
         after.verified = None;
     }
     let EntitlementChange { add, remove, .. } = &change.entitlements;
+    let given: Vec<Entitlement> = add.iter().filter(|one| !is_foreign(seen, one)).cloned().collect();
+    after.owned = replaced(&after.owned, &given, remove);
     if let Some(held) = &after.entitlements {
         after.entitlements = Some(replaced(held, add, remove));
     }
-    after.owned = owned_after(&after.owned, add, remove);
+    after.again = false;
     // The mark of the version that was replaced is of no use any more.
     after.version = None;
     after
-}
-
-/// Ours after giving `add` and taking `remove`.
-#[must_use]
-pub fn owned_after(owned: &[Entitlement], add: &[Entitlement], remove: &[Entitlement]) -> Vec<Entitlement> {
-    replaced(owned, add, remove)
 }
 
 /// What is seen after an object was made as wanted.
@@ -195,13 +209,26 @@ pub fn seen_read(before: Option<&Seen>, gave: &[Entitlement], wanted: Option<&Wa
         version: record.version.clone(),
         at: None,
         verified: None,
-        warnings: Vec::new(),
+        warnings: before.map_or_else(Vec::new, |seen| seen.warnings.clone()),
+        again: before.is_some_and(|seen| seen.again),
     }
 }
 
 /// Whether the attribute holds the members of a group, whose list may be too long to be kept on a link.
 fn holds_members(wanted: Option<&Wanted>, name: &str) -> bool {
     wanted.and_then(|wanted| wanted.members.as_ref()).is_some_and(|members| members.attribute == *name)
+}
+
+/// The natural key under which a call makes the object or to which it renames it; empty for any other call.
+#[must_use]
+pub fn names(link: &Link, delta: &Delta) -> BTreeMap<String, Value> {
+    let key = link.wanted.as_ref().map(|wanted| &wanted.key);
+    let key = key.filter(|key| match delta {
+        Delta::Create => true,
+        Delta::Update(change) => key.keys().any(|name| change.attrs.contains_key(name)),
+        Delta::Read | Delta::Delete | Delta::Verify => false,
+    });
+    key.cloned().unwrap_or_default()
 }
 
 /// Entitlements that a call gives: recorded before it is made.
@@ -212,7 +239,10 @@ pub fn gives(link: &Link, delta: &Delta) -> Vec<Entitlement> {
         Delta::Create => {
             link.wanted.iter().flat_map(|wanted| &wanted.entitlements).map(|one| one.entitlement.clone()).collect()
         }
-        Delta::Update(change) => change.entitlements.add.clone(),
+        Delta::Update(change) => {
+            let foreign = |one: &Entitlement| link.seen.as_ref().is_some_and(|seen| is_foreign(seen, one));
+            change.entitlements.add.iter().filter(|one| !foreign(one)).cloned().collect()
+        }
         Delta::Read | Delta::Delete | Delta::Verify => Vec::new(),
     };
     for one in more {

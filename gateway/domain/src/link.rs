@@ -329,9 +329,62 @@ pub struct Sent {
     /// be ours.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub made: bool,
+    /// An earlier call whose outcome is not known may have changed the object.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wrote: bool,
     /// Entitlements given by this or by earlier calls whose outcome is not known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gave: Vec<Entitlement>,
+    /// The natural key under which this call makes the object, or to which it renames it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub key: BTreeMap<String, Value>,
+    /// Natural keys under which earlier calls whose outcome is not known may have put the object. The person may have another
+    /// name by now: what they made is found under these, and nowhere else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub under: Vec<BTreeMap<String, Value>>,
+    /// What it may have done was looked for and is not there. What it may yet do is remembered, and holds up nothing more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub looked: bool,
+    /// Until when its effect may still appear: before that, what is not there is not taken for never made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<Late>,
+}
+
+impl Sent {
+    /// A call that remembers nothing of earlier ones.
+    #[must_use]
+    pub fn new(generation: u64, op_id: impl Into<String>, delta: Delta) -> Self {
+        Self {
+            generation,
+            op_id: op_id.into(),
+            delta,
+            made: false,
+            wrote: false,
+            gave: Vec::new(),
+            key: BTreeMap::new(),
+            under: Vec::new(),
+            looked: false,
+            late: None,
+        }
+    }
+
+    /// Whether what is found under this natural key is what a call of ours made or renamed whose outcome is not known.
+    #[must_use]
+    pub fn put_under(&self, key: &BTreeMap<String, Value>) -> bool {
+        // Where no key was recorded, a create is all that can have been under way.
+        if self.under.is_empty() { self.made } else { self.under.contains(key) }
+    }
+}
+
+/// A call whose effect is still to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Late {
+    /// After this instant it is taken for lost.
+    pub until: Timestamp,
+    /// Milliseconds between two looks; `None` is one look at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<u64>,
 }
 
 /// What a call does.
@@ -378,6 +431,10 @@ pub struct Seen {
     /// Warnings that came with a success.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// What the target's connector does after a change (a notification, the end of sessions) failed or may have, and is to be
+    /// done again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub again: bool,
 }
 
 /// The new state of one link, as one transaction writes it.

@@ -218,9 +218,7 @@ fn members_wait_until_the_group_stands_and_was_read() {
     assert!(!takes(&|link| link.seen = None));
     assert!(!takes(&|link| link.wanted = Some(group::left(&open))));
     assert!(!takes(&|link| {
-        let delta = Delta::Create;
-        link.sent =
-            Some(gateway_domain::Sent { generation: 1, op_id: "1".to_owned(), delta, made: true, gave: Vec::new() });
+        link.sent = Some(gateway_domain::Sent::new(1, "1", Delta::Create));
     }));
 }
 

@@ -49,6 +49,7 @@ impl Engine {
         let mut tasks = JoinSet::new();
         for target in self.targets().iter() {
             tasks.spawn(work(self.clone(), target.clone(), stop.clone()));
+            tasks.spawn(crate::acquaint::run(target.clone(), stop.clone()));
         }
         tasks.spawn(crate::sweep::run(self.clone(), stop.clone()));
         Ok(Workers { stop, tasks })

@@ -8,6 +8,7 @@
 //! The key decision is optimistic: what a change is computed from is read without a lock, and the writer refuses the change
 //! if it no longer holds. So rules and expressions never run inside a write transaction.
 
+mod acquaint;
 mod act;
 mod assignments;
 mod bulk;

@@ -3,13 +3,33 @@
 use gateway_domain::diff;
 use gateway_domain::link::{Delta, Link, Sent};
 
-/// What is about to be sent: recorded in the claim's transaction.
+/// Most natural keys that are remembered of one object: names change seldom, and answers get lost seldom.
+const KEYS: usize = 16;
+
+/// What is about to be sent: recorded in the claim's transaction. What earlier calls may have done, whose outcome is not known, is
+/// carried over.
 pub(crate) fn prepare(link: &Link) -> Sent {
     let delta = diff::delta(link);
-    let made = link.sent.as_ref().is_some_and(|sent| sent.made || sent.delta == Delta::Create);
-    let gave = diff::gives(link, &delta);
-    let op_id = op_id(link, &delta);
-    Sent { generation: link.generation, op_id, delta, made, gave }
+    let before = link.sent.as_ref();
+    let made = before.is_some_and(|sent| sent.made || sent.delta == Delta::Create);
+    let wrote = before.is_some_and(|sent| sent.wrote || matches!(sent.delta, Delta::Create | Delta::Update(_)));
+    let mut under = before.map(|sent| sent.under.clone()).unwrap_or_default();
+    if let Some(sent) = before.filter(|sent| !sent.key.is_empty() && !under.contains(&sent.key)) {
+        under.push(sent.key.clone());
+        under.drain(..under.len().saturating_sub(KEYS));
+    }
+    Sent {
+        generation: link.generation,
+        op_id: op_id(link, &delta),
+        made,
+        wrote,
+        gave: diff::gives(link, &delta),
+        key: diff::names(link, &delta),
+        under,
+        looked: false,
+        late: before.filter(|_| delta == Delta::Read).and_then(|sent| sent.late),
+        delta,
+    }
 }
 
 /// The change's own id: the same for every attempt at one generation and delta, another for the next. Members come and go

@@ -1,7 +1,7 @@
 //! The targets, opened: name to wrapped connector.
 
 use connector_layers::{Layered, Ready};
-use connector_spi::{Connector, Ctx, Host};
+use connector_spi::{Connector, Ctx, Host, Kind, KindCaps, ReadAfterWrite};
 use gateway_domain::{Lane, TargetId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -81,6 +81,23 @@ impl Target {
     /// The lease of a claim: a call ends well before half of it.
     pub(crate) fn lease(&self) -> Duration {
         self.call * 5 / 2
+    }
+
+    /// How long a write may take until it can be read, as the target's schema says; nothing before the schema is known.
+    pub(crate) fn settles_after(&self, kind: &Kind) -> Duration {
+        match self.caps(kind).map(|caps| caps.read_after_write) {
+            Some(ReadAfterWrite::EventualMs(wait)) => Duration::from_millis(wait.into()),
+            Some(ReadAfterWrite::Immediate | ReadAfterWrite::Never) | None => Duration::ZERO,
+        }
+    }
+
+    /// Whether the connector does something after a change and outside of it.
+    pub(crate) fn follows_up(&self, kind: &Kind) -> bool {
+        self.caps(kind).is_some_and(|caps| caps.follow_ups)
+    }
+
+    fn caps(&self, kind: &Kind) -> Option<KindCaps> {
+        self.layered.schema()?.kinds.get(kind).map(|kind| kind.caps.clone())
     }
 
     pub(crate) fn ctx(&self, op_id: &str, attempt: u32, lane: Lane) -> Ctx {

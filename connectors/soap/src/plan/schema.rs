@@ -70,5 +70,6 @@ fn caps(config: &Config, kind: &config::Kind) -> KindCaps {
         end_date: kind.caps.end_date,
         effective: kind.effective.is_some(),
         revoke_sessions: writes && kind.revoke_sessions.is_some(),
+        follow_ups: false,
     }
 }

@@ -75,5 +75,6 @@ fn caps(config: &Config, plan: &KindPlan) -> KindCaps {
         end_date: plan.config.caps.end_date,
         effective: plan.effective.is_some() && config.takes_effect != TakesEffect::Unknown,
         revoke_sessions: writes && ends_sessions,
+        follow_ups: writes && plan.after.iter().any(|one| one.on.iter().any(|when| *when != config::When::Sessions)),
     }
 }

@@ -1,7 +1,7 @@
 //! What is done once a change is committed: a statement, a procedure, a call over HTTP. And where listings are read.
 
 use crate::support::{Stage, Ward, account, give, group, laid_over, profile, set, state};
-use connector_spi::{AccountState, Class, ConnectorType, Cursor, Effect};
+use connector_spi::{AccountState, Change, Class, ConnectorType, Cursor, Effect};
 use connector_sql::Sql;
 use serde_json::{Value as Json, json};
 use std::{
@@ -75,12 +75,13 @@ async fn a_call_that_fails_is_a_part_that_failed_and_the_change_stays() {
     let stage = Ward::sqlite().await.stage_with(calls(addr, &["closed"])).await;
     let id = stage.create(1, &[]).await.unwrap().id;
 
-    for times in 1..=2 {
-        let updated = stage.change(&id, state(AccountState::Disabled)).await.unwrap();
+    for (times, change) in [(1, state(AccountState::Disabled)), (2, Change { again: true, ..Change::default() })] {
+        let updated = stage.change(&id, change).await.unwrap();
         let failed: Vec<_> =
             updated.failed.iter().map(|part| (part.part.as_str(), part.error.class, part.error.effect)).collect();
         assert_eq!(failed, [("after:cache", Class::Transient, Effect::Partial)]);
-        assert_eq!(heard.lock().unwrap().len(), times, "what failed is done again with the change");
+        assert_eq!(heard.lock().unwrap().len(), times, "what failed is done again when it is asked for");
+        assert!(heard.lock().unwrap().iter().all(|call| call.contains("\"state\":\"disabled\"")));
     }
     assert_eq!(stage.read(&id).await.state, AccountState::Disabled);
 }

@@ -2,6 +2,7 @@
 
 use crate::stage::{Stage, policy};
 use connector_spi::{AccountState, AttrSchema, ConnError, Kind, KindRole, Op, Record};
+use connector_testkit::memory::Memory;
 use gateway_domain::link::{Link, LinkState};
 use gateway_domain::policy::{MappingConfig, MappingLink, ObjectConfig, ObjectEnd, PolicyConfig};
 use gateway_store::LinkFilter;
@@ -32,8 +33,8 @@ fn with_provider() -> PolicyConfig {
 
 /// A stage whose target has provider records.
 async fn stage_with(config: PolicyConfig) -> Stage {
-    let stage = Stage::with(config).await;
-    stage.ehr.alter_schema(|schema| {
+    let ehr = Memory::new();
+    ehr.alter_schema(|schema| {
         let account = schema.kinds.get_mut(&Kind::from("account")).expect("the model has accounts");
         let refers = AttrSchema { references: Some(Kind::from("provider")), ..AttrSchema::default() };
         account.attrs.insert("providerId".to_owned(), refers);
@@ -45,7 +46,7 @@ async fn stage_with(config: PolicyConfig) -> Stage {
         provider.caps.find_by = provider.natural_keys.clone();
         schema.kinds.insert(Kind::from("provider"), provider);
     });
-    stage
+    Stage::before(config, ehr, |plain| plain).await
 }
 
 fn of_kind(stage: &Stage, kind: &str) -> Record {

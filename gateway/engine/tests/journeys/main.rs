@@ -3,5 +3,7 @@
 
 mod dependencies;
 mod groups;
+mod odd;
 mod people;
 mod stage;
+mod uncertain;

@@ -1,7 +1,7 @@
 //! A gateway without doors: an engine over a store on disk and one target in memory.
 
 use connector_layers::{BreakerConfig, LayerConfig, LimitConfig, Metrics, wrap};
-use connector_spi::Record;
+use connector_spi::{Connector, Record};
 use connector_testkit::host::TestHost;
 use connector_testkit::memory::Memory;
 use gateway_domain::link::Link;
@@ -40,7 +40,11 @@ pub struct Stage {
     folder: TempDir,
     config: PolicyConfig,
     layers: LayerConfig,
+    wrapped: Wrapped,
 }
+
+/// What stands around the model's connector.
+type Wrapped = Arc<dyn Fn(Arc<dyn Connector>) -> Arc<dyn Connector> + Send + Sync>;
 
 /// The policy of the stage: one source `hr`, one target `ehr`, two roles.
 pub fn policy() -> PolicyConfig {
@@ -112,12 +116,32 @@ impl Stage {
     }
 
     async fn layered(config: PolicyConfig, layers: LayerConfig) -> Stage {
+        Stage::of(config, layers, Memory::new(), Arc::new(|plain| plain)).await
+    }
+
+    /// A stage whose target is not quite as the model.
+    pub async fn odd(
+        ehr: Memory,
+        wrapped: impl Fn(Arc<dyn Connector>) -> Arc<dyn Connector> + Send + Sync + 'static,
+    ) -> Stage {
+        Stage::before(policy(), ehr, wrapped).await
+    }
+
+    /// The same with another policy.
+    pub async fn before(
+        config: PolicyConfig,
+        ehr: Memory,
+        wrapped: impl Fn(Arc<dyn Connector>) -> Arc<dyn Connector> + Send + Sync + 'static,
+    ) -> Stage {
+        Stage::of(config, LayerConfig::default(), ehr, Arc::new(wrapped)).await
+    }
+
+    async fn of(config: PolicyConfig, layers: LayerConfig, ehr: Memory, wrapped: Wrapped) -> Stage {
         let folder = tempfile::tempdir().unwrap();
-        let ehr = Memory::new();
         let clock = Arc::new(StageClock(AtomicI64::new(0)));
-        let engine = open(&folder, &config, &ehr, &clock, &layers).await;
+        let engine = open(&folder, &config, wrapped(ehr.connector()), &clock, &layers).await;
         let workers = Some(engine.start().await.unwrap());
-        Stage { engine, ehr, clock, workers, folder, config, layers }
+        Stage { engine, ehr, clock, workers, folder, config, layers, wrapped }
     }
 
     /// Ends the process's life without any farewell and starts another on the same store.
@@ -139,7 +163,8 @@ impl Stage {
         // The store is closed when its last user is gone; tasks that were dropped let go a moment later.
         let engine = std::mem::replace(&mut self.engine, placeholder(&self.clock).await);
         drop(engine);
-        self.engine = open(&self.folder, &self.config, &self.ehr, &self.clock, &self.layers).await;
+        let connector = (self.wrapped)(self.ehr.connector());
+        self.engine = open(&self.folder, &self.config, connector, &self.clock, &self.layers).await;
         self.workers = Some(self.engine.start().await.unwrap());
     }
 
@@ -241,7 +266,7 @@ pub fn held(record: &Record) -> Vec<String> {
 async fn open(
     folder: &TempDir,
     config: &PolicyConfig,
-    ehr: &Memory,
+    connector: Arc<dyn Connector>,
     clock: &Arc<StageClock>,
     layers: &LayerConfig,
 ) -> Engine {
@@ -260,7 +285,7 @@ async fn open(
     // The breaker counts in real seconds, which nobody here waits for.
     let breaker = BreakerConfig { open: 1, ..layers.breaker };
     let layers = LayerConfig { breaker, ..layers.clone() };
-    let layered = wrap(ehr.connector(), "ehr", "memory", layers, Metrics::default());
+    let layered = wrap(connector, "ehr", "memory", layers, Metrics::default());
     let target =
         Target::new(TargetId::new("ehr"), "ehr", "memory", layered, TestHost::new(), Duration::from_secs(2), false);
     let parts =

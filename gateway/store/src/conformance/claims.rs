@@ -16,13 +16,8 @@ fn slots(total: u32, other: u32, bulk: u32) -> Slots {
 }
 
 fn sent(link: &Link) -> Sent {
-    Sent {
-        generation: link.generation,
-        op_id: format!("op-{}-{}", link.key.resource, link.generation),
-        delta: if link.sent.is_some() { Delta::Read } else { Delta::Create },
-        made: false,
-        gave: Vec::new(),
-    }
+    let delta = if link.sent.is_some() { Delta::Read } else { Delta::Create };
+    Sent::new(link.generation, format!("op-{}-{}", link.key.resource, link.generation), delta)
 }
 
 async fn claim_with(world: &World<'_>, slots: Slots) -> Vec<Link> {
@@ -53,6 +48,7 @@ pub(super) fn success(world: &World<'_>, link: &Link) -> Settle {
         attempt: 0,
         error: None,
         members: link.members.clone(),
+        heir_of: None,
         now: world.now(),
         audit: world.entry(Action::Settle, link.key.resource.as_str()),
     }
@@ -177,6 +173,36 @@ pub async fn a_deleted_and_a_new_resource_wait_for_each_other(world: &World<'_>)
     let done = Settle { state: LinkState::Tombstone, ..success(world, &closing[0]) };
     world.store.settle(done).await.unwrap();
     assert_eq!(names(&claim(world).await), ["new"]);
+}
+
+/// Given a tombstone with an object, when another link takes the object over, then the tombstone has none, nothing is due for it,
+/// and a call that was under way for it settles nothing.
+pub async fn a_tombstone_lets_go_of_what_was_taken_over(world: &World<'_>) {
+    world.linked("old", "directory", Lane::Interactive).await;
+    let first = claim(world).await.remove(0);
+    world.store.settle(success(world, &first)).await.unwrap();
+    world.delete("User", "old").await;
+    rewrite(world, "old", |link| {
+        link.lane = Lane::Leaver;
+        link.state = Some(LinkState::Tombstone);
+    })
+    .await;
+    let closing = claim(world).await.remove(0);
+    world.linked("new", "directory", Lane::Interactive).await;
+    let new = claim(world).await.remove(0);
+    let heir =
+        Settle { native_id: closing.native_id.clone(), heir_of: Some(closing.key.clone()), ..success(world, &new) };
+    world.store.settle(heir).await.unwrap();
+
+    let old = stored(world, "old").await;
+    assert!(!old.pending() && old.due_at.is_none(), "{old:?}");
+    assert_eq!((old.state, old.native_id), (LinkState::Tombstone, None));
+    let late = world.store.settle(success(world, &closing)).await.unwrap();
+    assert_eq!(late, Settled::Superseded);
+    assert_eq!(stored(world, "old").await.native_id, None);
+    assert!(world.store.status().await.unwrap()[0].pending_since.is_none());
+    let holder = world.store.holder(&"directory".into(), "account", "native-old").await.unwrap();
+    assert_eq!(holder.unwrap().resource.as_str(), "new");
 }
 
 /// Given a link due later, when it is claimed before that, then it is not given out.

@@ -307,6 +307,7 @@ macro_rules! store_conformance {
             links_of_one_natural_key_are_worked_one_at_a_time
             links_without_a_natural_key_do_not_wait
             a_deleted_and_a_new_resource_wait_for_each_other
+            a_tombstone_lets_go_of_what_was_taken_over
             a_link_is_not_claimed_before_it_is_due
             a_lease_that_ran_out_is_given_out_again_with_a_higher_fence
             an_old_fence_cannot_settle

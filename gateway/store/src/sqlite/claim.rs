@@ -7,7 +7,7 @@ use super::turn::Turn;
 use super::{carry, order, roll};
 use crate::error::{Result, StoreError};
 use crate::work::{ClaimAsk, Settle, Settled};
-use gateway_domain::{Lane, Link};
+use gateway_domain::{Lane, Link, LinkKey};
 use rusqlite::OptionalExtension;
 use std::collections::HashSet;
 
@@ -146,6 +146,9 @@ pub(super) fn settle(turn: &mut Turn<'_>, settle: &Settle) -> Result<Settled> {
     after.pending = after.is_pending().then(|| after.pending.unwrap_or(now));
     after.leased = None;
     write(turn, settle, &after, moved, now)?;
+    if let Some(old) = &settle.heir_of {
+        let_go(turn, old)?;
+    }
     turn.state.tally.moved(Some(before), Some(after.standing()));
     if native.as_deref() != settle.native_id.as_ref().map(|id| id.as_str()) {
         roll::account(turn, settle.link)?;
@@ -153,6 +156,25 @@ pub(super) fn settle(turn: &mut Turn<'_>, settle: &Settle) -> Result<Settled> {
     order::wake(turn, settle.link)?;
     turn.audit(&settle.audit)?;
     Ok(if moved { Settled::MovedOn } else { Settled::Done })
+}
+
+/// A link of somebody who is gone gives its object up. A call that is under way for it settles nothing any more.
+fn let_go(turn: &mut Turn<'_>, old: &LinkKey) -> Result<()> {
+    let Some(held) = links::held(turn.conn, &turn.shared.names, old)?.filter(|held| held.state == StateCode::TOMBSTONE)
+    else {
+        return Ok(());
+    };
+    let before = held.standing();
+    let id = held.id;
+    let after = Held { native: false, due: None, leased: None, pending: None, applied: held.generation, ..held };
+    turn.conn
+        .prepare_cached(
+            "UPDATE link SET native = NULL, seen = NULL, sent = NULL, error = NULL, due = NULL, leased = NULL, pending = NULL, \
+             verified = 0, dirty = 0, applied = generation, fence = fence + 1 WHERE id = ?1",
+        )?
+        .execute([id])?;
+    turn.state.tally.moved(Some(before), Some(after.standing()));
+    roll::account(turn, id)
 }
 
 /// The target's id of the object so far.

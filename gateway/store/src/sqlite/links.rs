@@ -215,6 +215,15 @@ impl Held {
     }
 }
 
+/// The link of this key, as far as a write needs to know it.
+pub(super) fn held(conn: &Connection, names: &Names, key: &LinkKey) -> Result<Option<Held>> {
+    let numbers = names.id(Sort::Target, key.target.as_str()).zip(names.id(Sort::Kind, key.kind.as_str()));
+    let Some((target, kind)) = numbers else { return Ok(None) };
+    let resource = IdKey::from(&key.resource);
+    let mut statement = conn.prepare_cached(HELD_BY_KEY)?;
+    Ok(statement.query_row((&resource, target, kind, &key.purpose), Held::of).optional()?)
+}
+
 /// Writes what a change wants of a link; the link's number.
 ///
 /// # Errors

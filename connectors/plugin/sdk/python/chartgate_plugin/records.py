@@ -227,6 +227,8 @@ class Change:
     """The state to bring it to."""
     if_version: str | None = None
     """Refuse with ``StaleVersion`` when the target's version differs."""
+    again: bool = False
+    """What is done after a change (a notification, the end of sessions) failed before or may have: do it again."""
 
     @classmethod
     def read(cls, wire: Any) -> Change:
@@ -242,4 +244,5 @@ class Change:
             EntitlementChange.read(wire.get("entitlements")),
             None if state is None else state_read(state),
             wire.get("ifVersion"),
+            wire.get("again") is True,
         )

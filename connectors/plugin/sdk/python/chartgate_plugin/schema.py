@@ -120,6 +120,8 @@ class KindCaps:
     """Whether a login would be let in can be asked or proved."""
     revoke_sessions: bool = False
     """Open sessions can be ended."""
+    follow_ups: bool = False
+    """Something is done after a change and outside of it, which can fail alone: see ``Change.again``."""
 
     def wire(self) -> dict[str, Any]:
         """As JSON."""
@@ -145,6 +147,7 @@ class KindCaps:
             "endDate": self.end_date,
             "effective": self.effective,
             "revokeSessions": self.revoke_sessions,
+            "followUps": self.follow_ups,
         }
 
 

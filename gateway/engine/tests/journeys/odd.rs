@@ -1,0 +1,159 @@
+//! Targets that are not quite as the model: one that works changes off later, one whose connector does something after each.
+
+use async_trait::async_trait;
+use connector_spi::{
+    AccountState, Attrs, Change, ConnError, Connector, Created, Ctx, Effect, EffectFacet, Entitlement, Health, Kind,
+    NativeId, PartFailure, Pending, Record, Result, TargetSchema, Updated, Value,
+};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A desk at which people carry changes out: every change is taken on, and done when somebody gets round to it.
+pub struct Desk {
+    inner: Arc<dyn Connector>,
+    tray: Tray,
+}
+
+/// The changes that wait on a desk.
+pub type Tray = Arc<Mutex<Vec<Task>>>;
+
+/// One change that waits.
+pub enum Task {
+    Create(Ctx, Kind, Attrs, AccountState, Vec<Entitlement>),
+    Update(Ctx, Kind, NativeId, Change),
+}
+
+impl Desk {
+    pub fn before(inner: Arc<dyn Connector>, tray: &Tray) -> Arc<dyn Connector> {
+        Arc::new(Desk { inner, tray: Arc::clone(tray) })
+    }
+
+    fn take_on(&self, task: Task) -> Option<Pending> {
+        let mut tray = self.tray.lock().unwrap();
+        tray.push(task);
+        Some(Pending { ticket: format!("T{}", tray.len()), poll_after: Duration::from_secs(1) })
+    }
+}
+
+/// Somebody works the desk off.
+pub async fn work_off(tray: &Tray, target: &Arc<dyn Connector>) {
+    let tasks = std::mem::take(&mut *tray.lock().unwrap());
+    for task in tasks {
+        match task {
+            Task::Create(mut cx, kind, attrs, state, held) => {
+                cx.deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+                target.create(&cx, &kind, &attrs, state, &held).await.unwrap();
+            }
+            Task::Update(mut cx, kind, id, change) => {
+                cx.deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+                target.update(&cx, &kind, &id, &change).await.unwrap();
+            }
+        }
+    }
+}
+
+/// Something that the connector does after each change: it fails while it is told to.
+#[derive(Default)]
+pub struct Notice {
+    pub fails: AtomicBool,
+    pub given: AtomicUsize,
+}
+
+/// A connector that gives notice after each change.
+pub struct Notifying {
+    inner: Arc<dyn Connector>,
+    notice: Arc<Notice>,
+}
+
+impl Notifying {
+    pub fn around(inner: Arc<dyn Connector>, notice: &Arc<Notice>) -> Arc<dyn Connector> {
+        Arc::new(Notifying { inner, notice: Arc::clone(notice) })
+    }
+
+    fn give(&self) -> Vec<PartFailure> {
+        if self.notice.fails.load(Ordering::SeqCst) {
+            let error = ConnError::transient("nobody answers").effect(Effect::Partial);
+            return vec![PartFailure { part: "after:notice".to_owned(), error }];
+        }
+        self.notice.given.fetch_add(1, Ordering::SeqCst);
+        Vec::new()
+    }
+}
+
+#[async_trait]
+impl Connector for Desk {
+    async fn check(&self, cx: &Ctx) -> Result<Health> {
+        self.inner.check(cx).await
+    }
+    async fn schema(&self, cx: &Ctx) -> Result<TargetSchema> {
+        self.inner.schema(cx).await
+    }
+    async fn get(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Result<Option<Record>> {
+        self.inner.get(cx, kind, id).await
+    }
+    async fn find(&self, cx: &Ctx, kind: &Kind, key: &BTreeMap<String, Value>) -> Result<Vec<Record>> {
+        self.inner.find(cx, kind, key).await
+    }
+    async fn create(
+        &self,
+        cx: &Ctx,
+        kind: &Kind,
+        attrs: &Attrs,
+        state: AccountState,
+        held: &[Entitlement],
+    ) -> Result<Created> {
+        let task = Task::Create(cx.clone(), kind.clone(), attrs.clone(), state, held.to_vec());
+        Ok(Created { pending: self.take_on(task), ..Created::new("") })
+    }
+    async fn update(&self, cx: &Ctx, kind: &Kind, id: &NativeId, change: &Change) -> Result<Updated> {
+        let task = Task::Update(cx.clone(), kind.clone(), id.clone(), change.clone());
+        Ok(Updated { pending: self.take_on(task), ..Updated::default() })
+    }
+    async fn delete(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Result<()> {
+        self.inner.delete(cx, kind, id).await
+    }
+    fn effect(&self) -> Option<&dyn EffectFacet> {
+        self.inner.effect()
+    }
+}
+
+#[async_trait]
+impl Connector for Notifying {
+    async fn check(&self, cx: &Ctx) -> Result<Health> {
+        self.inner.check(cx).await
+    }
+    async fn schema(&self, cx: &Ctx) -> Result<TargetSchema> {
+        let mut schema = self.inner.schema(cx).await?;
+        schema.kinds.values_mut().for_each(|kind| kind.caps.follow_ups = true);
+        Ok(schema)
+    }
+    async fn get(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Result<Option<Record>> {
+        self.inner.get(cx, kind, id).await
+    }
+    async fn find(&self, cx: &Ctx, kind: &Kind, key: &BTreeMap<String, Value>) -> Result<Vec<Record>> {
+        self.inner.find(cx, kind, key).await
+    }
+    async fn create(
+        &self,
+        cx: &Ctx,
+        kind: &Kind,
+        attrs: &Attrs,
+        state: AccountState,
+        held: &[Entitlement],
+    ) -> Result<Created> {
+        let created = self.inner.create(cx, kind, attrs, state, held).await?;
+        Ok(Created { failed: self.give(), ..created })
+    }
+    async fn update(&self, cx: &Ctx, kind: &Kind, id: &NativeId, change: &Change) -> Result<Updated> {
+        let updated = self.inner.update(cx, kind, id, change).await?;
+        Ok(Updated { failed: self.give(), ..updated })
+    }
+    async fn delete(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Result<()> {
+        self.inner.delete(cx, kind, id).await
+    }
+    fn effect(&self) -> Option<&dyn EffectFacet> {
+        self.inner.effect()
+    }
+}
