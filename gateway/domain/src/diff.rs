@@ -30,8 +30,10 @@ pub fn delta(link: &Link) -> Delta {
         Some(_) | None => {}
     }
     let mut change = change(wanted, seen);
+    // Members go in a call of their own: what the target says of it is about them.
     if let (Some(members), Some(differ)) = (&wanted.members, &link.members)
         && !differ.is_empty()
+        && change.is_empty()
     {
         let ids = |refs: &[MemberRef]| refs.iter().map(|one| Value::from(one.native_id.as_str())).collect();
         let patch = AttrDelta::Patch { add: ids(&differ.add), remove: ids(&differ.remove) };

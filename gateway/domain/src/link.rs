@@ -91,6 +91,14 @@ pub struct MemberDelta {
     pub add: Vec<MemberRef>,
     /// To take out.
     pub remove: Vec<MemberRef>,
+    /// How many the target refused earlier: they are not carried until somebody asks for it.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub refused: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
 }
 
 impl MemberDelta {

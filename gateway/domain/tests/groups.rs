@@ -183,7 +183,7 @@ fn members_travel_as_a_difference_and_are_no_part_of_what_was_seen() {
     let mut link = link(wanted.clone());
     link.seen = Some(diff::seen_created(&wanted));
     let one = |account: i64, id: &str| MemberRef { account, native_id: id.into() };
-    link.members = Some(MemberDelta { add: vec![one(2, "A2"), one(3, "A3")], remove: vec![one(4, "A4")] });
+    link.members = Some(MemberDelta { add: vec![one(2, "A2"), one(3, "A3")], remove: vec![one(4, "A4")], refused: 0 });
 
     let Delta::Update(change) = diff::delta(&link) else { panic!("members differ") };
 

@@ -12,7 +12,9 @@ use crate::targets::Target;
 use connector_spi::{ConnError, Created, Ctx, NativeId, Pending, Updated};
 use gateway_domain::audit::{Action, AuditEntry};
 use gateway_domain::diff;
-use gateway_domain::link::{Delta, Lane, LastError, Late, Link, LinkKey, LinkState, MemberDelta, Seen, Sent, Wanted};
+use gateway_domain::link::{
+    Delta, Lane, LastError, Late, Link, LinkKey, LinkState, MemberDelta, MemberRef, Seen, Sent, Wanted,
+};
 use gateway_store::{Settle, Store};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
@@ -36,6 +38,8 @@ struct Outcome {
     applied: bool,
     /// Members that were put in and taken out.
     members: Option<MemberDelta>,
+    /// The one member that the target refused.
+    refused: Option<MemberRef>,
     /// The link of a person who is gone, whose object is this link's from now on.
     heir_of: Option<LinkKey>,
     detail: String,
@@ -94,6 +98,9 @@ impl Turn<'_> {
                 Err(error) => self.failed(error),
             },
             (Delta::Verify, Some(_)) => {
+                if let Some(outcome) = self.refused_members() {
+                    return outcome;
+                }
                 self.prove(Outcome { applied: true, state: LinkState::Linked, ..idle(link) }).await
             }
             (Delta::Read, Some(id)) => match connector.get(cx, kind, id).await {
@@ -134,8 +141,14 @@ impl Turn<'_> {
             seen.attrs.insert(name, values);
         }
         let linked = Outcome { native_id: Some(native_id), state: LinkState::Linked, ..idle(self.link) };
-        let done = self.parts(linked, seen, updated.failed, "changed");
-        Outcome { members, ..self.prove(done).await }
+        let done = self.prove(self.parts(linked, seen, updated.failed, "changed")).await;
+        let done = Outcome { members, ..done };
+        if !self.link.members.as_ref().is_some_and(|members| members.refused > 0) {
+            return done;
+        }
+        // Why members were refused is remembered until the others are done: then somebody has to look at it.
+        let before = self.link.last_error.as_ref().map(|last| last.error.clone());
+        Outcome { error: done.error.or(before), again: done.again.or(Some(Duration::ZERO)), ..done }
     }
 
     /// The target works on it and will show it later: nothing is reported as done before it was seen.
@@ -180,6 +193,7 @@ fn idle(link: &Link) -> Outcome {
         again: None,
         applied: false,
         members: None,
+        refused: None,
         heir_of: None,
         detail: String::new(),
     }
@@ -218,6 +232,7 @@ fn settle(target: &Target, link: Link, outcome: Outcome, now: Timestamp) -> Sett
         attempt: outcome.attempt,
         error: outcome.error.map(|error| LastError { error, at: now }),
         members: outcome.members,
+        refused: outcome.refused,
         heir_of: outcome.heir_of,
         now,
         audit: AuditEntry {

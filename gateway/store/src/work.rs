@@ -1,7 +1,9 @@
 //! Claims, settlements and sweeps.
 
 use connector_spi::{Entitlement, NativeId};
-use gateway_domain::{AuditEntry, LastError, Link, LinkKey, LinkState, MemberDelta, ResourceId, Seen, Sent, TargetId};
+use gateway_domain::{
+    AuditEntry, LastError, Link, LinkKey, LinkState, MemberDelta, MemberRef, ResourceId, Seen, Sent, TargetId,
+};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -57,6 +59,8 @@ pub struct Settle {
     pub error: Option<LastError>,
     /// Members that were put in and taken out: what the claim handed out, when the target took it.
     pub members: Option<MemberDelta>,
+    /// The one member that this call carried and that the target refused: the others are carried without it.
+    pub refused: Option<MemberRef>,
     /// The link of a resource that is gone, whose object this link has taken over: it lets go of the object, so that its closing
     /// never reaches what is somebody's again. Left as it is when it is no tombstone.
     pub heir_of: Option<LinkKey>,

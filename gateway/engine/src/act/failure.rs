@@ -2,7 +2,7 @@
 
 use super::{Outcome, Turn, idle};
 use connector_spi::{ConnError, Effect, PartFailure};
-use gateway_domain::link::{Delta, LinkState, MemberDelta, Seen, Sent};
+use gateway_domain::link::{Delta, LinkState, MemberDelta, Parked, Seen, Sent};
 use gateway_domain::{diff, retry};
 use std::time::Duration;
 
@@ -46,6 +46,7 @@ impl Turn<'_> {
                 let attempt = link.attempt;
                 Outcome { sent: kept(), attempt, again: Some(wait), detail, error: Some(error), ..idle }
             }
+            retry::Next::Park(_) if self.carries_members() => self.narrowed(error, attempt),
             retry::Next::Park(parked) => {
                 let state = LinkState::Parked(parked);
                 Outcome { state, sent: kept(), attempt, detail, error: Some(error), ..idle }
@@ -65,9 +66,55 @@ impl Turn<'_> {
         remembers.then(|| Sent { delta: Delta::Read, key: Default::default(), ..sent })
     }
 
+    /// Whether the call was about members and nothing else.
+    fn carries_members(&self) -> bool {
+        let carried = self.link.members.as_ref().is_some_and(|members| !members.is_empty());
+        let attribute = self.wanted.members.as_ref().map(|members| members.attribute.as_str());
+        carried
+            && matches!(&self.sent.delta, Delta::Update(change)
+                if change.attrs.len() == 1 && change.attrs.keys().next().map(String::as_str) == attribute)
+    }
+
+    /// The target refused members: fewer are carried the next time, until the one is found who is the reason. The others do not
+    /// wait for it.
+    fn narrowed(&self, error: ConnError, attempt: u32) -> Outcome {
+        let carried = self.link.members.iter().flat_map(|members| members.add.iter().chain(&members.remove));
+        let all: Vec<_> = carried.collect();
+        let alone = match all.as_slice() {
+            [one] => Some((*one).clone()),
+            _ => None,
+        };
+        Outcome {
+            attempt: if alone.is_some() { 0 } else { attempt },
+            sent: self.kept(false),
+            refused: alone,
+            again: Some(Duration::ZERO),
+            detail: error.class.name().to_owned(),
+            error: Some(error),
+            ..idle(self.link)
+        }
+    }
+
+    /// Nothing is left to do but for members that the target refused: the group waits for somebody to look at them.
+    pub(super) fn refused_members(&self) -> Option<Outcome> {
+        let link = self.link;
+        let refused = link.members.as_ref().filter(|members| members.is_empty())?.refused;
+        let why = link.last_error.as_ref().map(|last| last.error.clone());
+        let error = why.unwrap_or_else(|| ConnError::invalid(format!("the target refused {refused} of the members")));
+        Some(Outcome {
+            state: LinkState::Parked(Parked::Refused),
+            error: Some(error),
+            detail: format!("{refused} members refused"),
+            ..idle(link)
+        })
+    }
+
     /// The members that a change carried, when the target took them.
     pub(super) fn carried(&self, failures: &[PartFailure]) -> Option<MemberDelta> {
         let attribute = &self.wanted.members.as_ref()?.attribute;
+        if !matches!(&self.sent.delta, Delta::Update(change) if change.attrs.contains_key(attribute)) {
+            return None;
+        }
         let carried = |failure: &PartFailure| !failure.part.eq_ignore_ascii_case(attribute);
         self.link.members.clone().filter(|_| failures.iter().all(carried))
     }

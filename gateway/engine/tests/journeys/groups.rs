@@ -1,16 +1,18 @@
 //! Groups as objects in a target: made, filled, renamed and left, with everything going wrong on the way.
 
+use crate::odd::Doorman;
 use crate::stage::{Stage, confirming, policy};
 use connector_spi::{ConnError, Op, Record};
+use connector_testkit::memory::Memory;
 use gateway_domain::ResourceId;
 use gateway_domain::link::{Link, LinkState, Parked};
 use gateway_domain::policy::{GroupConfig, GroupEnd, MappingConfig, PolicyConfig};
 use gateway_engine::{Error, Precondition, Saved};
-use gateway_store::Needs;
+use gateway_store::{LinkFilter, Needs};
 use scim::ResourceType;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// The policy with groups kept as objects in the target.
@@ -386,6 +388,51 @@ async fn a_refused_change_of_members_is_told_and_tried_again_with_the_next_one()
     change(&stage, &group, json!([{ "op": "add", "path": "members", "value": refs(&[two]) }])).await.unwrap();
     stage.settled().await;
     assert_eq!(members(&stage, "ward 4"), logins(&[1, 2]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_whom_the_target_refuses_keeps_nobody_else_out_and_nobody_in() {
+    let banned: Arc<Mutex<HashSet<String>>> = Arc::default();
+    let doorman = Arc::clone(&banned);
+    let stage = Stage::before(grouped(policy()), Memory::new(), move |plain| Doorman::before(plain, &doorman)).await;
+    let mut people = Vec::new();
+    for number in 1..=9 {
+        people.push(stage.hire(number, "Nurse").await);
+    }
+    let group = found(&stage, "ward 4", &people[..1]).await;
+    stage.settled().await;
+    // given two whom the target takes into no group
+    for person in [&people[5], &people[7]] {
+        banned.lock().unwrap().insert(stage.link(person).await.native_id.unwrap().as_str().to_owned());
+    }
+
+    // when they are put in together with others
+    add(&stage, &group, &people[1..]).await;
+    let parked =
+        |links: &[Link]| group_link(links).is_some_and(|link| link.state == LinkState::Parked(Parked::Refused));
+    stage.until("what is refused is told", parked).await;
+
+    // then the others are in, and why these are not is told
+    assert_eq!(members(&stage, "ward 4"), logins(&[1, 2, 3, 4, 5, 7, 9]));
+    let error = group_link(&stage.links().await).unwrap().last_error.clone().unwrap();
+    assert!(error.error.message.contains("is not let in"), "{error:?}");
+
+    // and who leaves is taken out all the same
+    stage.patch(&people[1], json!([{ "op": "replace", "path": "active", "value": false }])).await.unwrap();
+    for _ in 0..500 {
+        if !members(&stage, "ward 4").contains(&"tp2@hosp.example".to_owned()) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(members(&stage, "ward 4"), logins(&[1, 3, 4, 5, 7, 9]));
+    stage.until("what is refused is told", parked).await;
+
+    // and when the target takes them, asking again puts them in
+    banned.lock().unwrap().clear();
+    stage.engine.retry(LinkFilter::default(), "tester").await.unwrap();
+    stage.settled().await;
+    assert_eq!(members(&stage, "ward 4"), logins(&[1, 3, 4, 5, 6, 7, 8, 9]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,10 +2,10 @@
 
 use async_trait::async_trait;
 use connector_spi::{
-    AccountState, Attrs, Change, ConnError, Connector, Created, Ctx, Effect, EffectFacet, Entitlement, Health, Kind,
-    NativeId, PartFailure, Pending, Record, Result, TargetSchema, Updated, Value,
+    AccountState, Attrs, Change, ConnError, Connector, Created, Ctx, Delta, Effect, EffectFacet, Entitlement, Health,
+    Kind, NativeId, PartFailure, Pending, Record, Result, TargetSchema, Updated, Value,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -79,6 +79,61 @@ impl Notifying {
         }
         self.notice.given.fetch_add(1, Ordering::SeqCst);
         Vec::new()
+    }
+}
+
+/// A target that takes some accounts into no group, and says so of the whole call.
+pub struct Doorman {
+    inner: Arc<dyn Connector>,
+    banned: Arc<Mutex<HashSet<String>>>,
+}
+
+impl Doorman {
+    pub fn before(inner: Arc<dyn Connector>, banned: &Arc<Mutex<HashSet<String>>>) -> Arc<dyn Connector> {
+        Arc::new(Doorman { inner, banned: Arc::clone(banned) })
+    }
+}
+
+#[async_trait]
+impl Connector for Doorman {
+    async fn check(&self, cx: &Ctx) -> Result<Health> {
+        self.inner.check(cx).await
+    }
+    async fn schema(&self, cx: &Ctx) -> Result<TargetSchema> {
+        self.inner.schema(cx).await
+    }
+    async fn get(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Result<Option<Record>> {
+        self.inner.get(cx, kind, id).await
+    }
+    async fn find(&self, cx: &Ctx, kind: &Kind, key: &BTreeMap<String, Value>) -> Result<Vec<Record>> {
+        self.inner.find(cx, kind, key).await
+    }
+    async fn create(
+        &self,
+        cx: &Ctx,
+        kind: &Kind,
+        attrs: &Attrs,
+        state: AccountState,
+        held: &[Entitlement],
+    ) -> Result<Created> {
+        self.inner.create(cx, kind, attrs, state, held).await
+    }
+    async fn update(&self, cx: &Ctx, kind: &Kind, id: &NativeId, change: &Change) -> Result<Updated> {
+        let added = change.attrs.values().flat_map(|delta| match delta {
+            Delta::Patch { add, .. } => add.as_slice(),
+            Delta::Set(_) | Delta::Clear => &[],
+        });
+        let is_banned = |value: &Value| self.banned.lock().unwrap().contains(value.as_text().unwrap_or_default());
+        if kind.as_str() == "group" && added.into_iter().any(is_banned) {
+            return Err(ConnError::invalid("somebody is not let in"));
+        }
+        self.inner.update(cx, kind, id, change).await
+    }
+    async fn delete(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Result<()> {
+        self.inner.delete(cx, kind, id).await
+    }
+    fn effect(&self) -> Option<&dyn EffectFacet> {
+        self.inner.effect()
     }
 }
 

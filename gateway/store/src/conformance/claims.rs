@@ -48,6 +48,7 @@ pub(super) fn success(world: &World<'_>, link: &Link) -> Settle {
         attempt: 0,
         error: None,
         members: link.members.clone(),
+        refused: None,
         heir_of: None,
         now: world.now(),
         audit: world.entry(Action::Settle, link.key.resource.as_str()),

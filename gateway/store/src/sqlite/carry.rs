@@ -17,36 +17,68 @@ pub(super) fn hand_out(turn: &Turn<'_>, link: &Link) -> Result<Option<MemberDelt
     if turn.state.rosters == 0 || !link.takes_members() {
         return Ok(None);
     }
+    // Who leaves is taken out by a call of its own and first: that somebody else cannot be put in keeps nobody inside.
+    let leaving = "SELECT account, wanted, seen FROM roll INDEXED BY roll_leaving \
+                   WHERE link = ?1 AND wanted IS NULL AND refused = 0 LIMIT ?2";
+    let all = "SELECT account, wanted, seen FROM roll INDEXED BY roll_due \
+               WHERE link = ?1 AND (wanted IS NOT seen OR sent = 1) AND refused = 0 ORDER BY account LIMIT ?2";
+    let mut delta = MemberDelta { refused: refused(turn.conn, link.id)?, ..MemberDelta::default() };
+    for sql in [leaving, all] {
+        gather(turn.conn, link, sql, &mut delta)?;
+        if !delta.is_empty() {
+            break;
+        }
+    }
+    Ok((!delta.is_empty() || delta.refused > 0).then_some(delta))
+}
+
+/// Adds what a query finds to what a call carries.
+fn gather(conn: &Connection, link: &Link, sql: &str, delta: &mut MemberDelta) -> Result<()> {
     let rows: Vec<(i64, Option<String>, Option<String>)> = {
-        let mut statement = turn.conn.prepare_cached(
-            "SELECT account, wanted, seen FROM roll INDEXED BY roll_due \
-             WHERE link = ?1 AND (wanted IS NOT seen OR sent = 1) ORDER BY account LIMIT ?2",
-        )?;
+        let mut statement = conn.prepare_cached(sql)?;
         let rows =
-            statement.query_map((link.id, MEMBERS_AT_ONCE), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            statement.query_map((link.id, at_once(link.attempt)), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         rows.collect::<rusqlite::Result<_>>()?
     };
-    let mut delta = MemberDelta::default();
     for (account, wanted, seen) in rows {
         let one = |native: String| MemberRef { account, native_id: native.into() };
         match (wanted, seen) {
             // An account with another id leaves under the old one first; the next call puts it in again.
             (wanted, Some(seen)) if wanted.as_ref() != Some(&seen) => {
-                if is_of_another(turn.conn, link.id, account, &seen)? {
-                    out(turn.conn, link.id, account)?;
+                if is_of_another(conn, link.id, account, &seen)? {
+                    out(conn, link.id, account)?;
                 } else {
-                    note(turn.conn, link.id, account, &seen)?;
+                    note(conn, link.id, account, &seen)?;
                     delta.remove.push(one(seen));
                 }
             }
             (Some(wanted), _) => {
-                note(turn.conn, link.id, account, &wanted)?;
+                note(conn, link.id, account, &wanted)?;
                 delta.add.push(one(wanted));
             }
-            (None, _) => out(turn.conn, link.id, account)?,
+            (None, _) => out(conn, link.id, account)?,
         }
     }
-    Ok((!delta.is_empty()).then_some(delta))
+    Ok(())
+}
+
+/// How many members a call carries: fewer with every attempt that failed, so that one whom the target refuses is found.
+fn at_once(attempt: u32) -> u32 {
+    MEMBERS_AT_ONCE.checked_shr(attempt.saturating_mul(2)).unwrap_or(0).max(1)
+}
+
+/// How many members the target refused.
+fn refused(conn: &Connection, link: i64) -> Result<u32> {
+    let mut statement = conn.prepare_cached(
+        "SELECT count(*) FROM roll INDEXED BY roll_due WHERE link = ?1 AND (wanted IS NOT seen OR sent = 1) AND refused = 1",
+    )?;
+    Ok(statement.query_row([link], |row| row.get(0))?)
+}
+
+/// Those whom the target refused may be tried again.
+pub(super) fn forgive(conn: &Connection, link: i64) -> Result<()> {
+    conn.prepare_cached("UPDATE roll SET refused = 0 WHERE link = ?1 AND refused = 1")?.execute([link])?;
+    Ok(())
 }
 
 /// The id went to another account that is to be in the same group: taking it out would take that one out.
@@ -87,10 +119,15 @@ pub(super) fn settled(turn: &Turn<'_>, held: &Held, settle: &Settle) -> Result<b
     for one in settle.members.iter().flat_map(|members| &members.remove) {
         out(turn.conn, settle.link, one.account)?;
     }
+    if let Some(one) = &settle.refused {
+        turn.conn
+            .prepare_cached("UPDATE roll SET refused = 1 WHERE link = ?1 AND account = ?2")?
+            .execute((settle.link, one.account))?;
+    }
     if held.native && settle.native_id.is_none() {
         // Another object will not have the members of the one that is gone.
         turn.conn.prepare_cached("UPDATE roll SET seen = NULL, sent = 0 WHERE link = ?1")?.execute([settle.link])?;
         prune(turn.conn, settle.link)?;
     }
-    Ok(settle.error.is_none() && settle.native_id.is_some() && differs(turn.conn, settle.link)?)
+    Ok(settle.native_id.is_some() && differs(turn.conn, settle.link)?)
 }

@@ -18,6 +18,7 @@ impl StateCode {
     pub(super) const UNLINKED: Self = Self(0);
     pub(super) const LINKED: Self = Self(1);
     pub(super) const TOMBSTONE: Self = Self(2);
+    pub(super) const REFUSED: Self = Self(10);
     pub(super) const DISPUTED: Self = Self(20);
     pub(super) const DETACHED: Self = Self(30);
 
@@ -27,7 +28,7 @@ impl StateCode {
             LinkState::Unlinked => Self::UNLINKED,
             LinkState::Linked => Self::LINKED,
             LinkState::Tombstone => Self::TOMBSTONE,
-            LinkState::Parked(Parked::Refused) => Self(10),
+            LinkState::Parked(Parked::Refused) => Self::REFUSED,
             LinkState::Parked(Parked::Mapping) => Self(11),
             LinkState::Parked(Parked::Adoption) => Self(12),
             LinkState::Parked(Parked::Brake) => Self(13),

@@ -6,8 +6,9 @@
 //!
 //! Without any `[target.group]` there is no row in `roster`, and nothing here costs more than a comparison.
 
+use super::carry;
 use super::ids::IdKey;
-use super::links::{HELD_BY_ID, Held};
+use super::links::{HELD_BY_ID, Held, StateCode};
 use super::members::{Touched, ancestors, direct, parents};
 use super::turn::{Turn, type_of};
 use crate::error::Result;
@@ -47,7 +48,7 @@ pub(super) fn keep(turn: &mut Turn<'_>, link: i64, group: &IdKey, target: i64, k
     if held == Some(kept.kind) {
         let mut update = turn.conn.prepare_cached("UPDATE roster SET open = ?2 WHERE link = ?1 AND open <> ?2")?;
         update.execute((link, kept.open))?;
-        return Ok(());
+        return carry::forgive(turn.conn, link);
     }
     let Some(seq) = turn
         .conn
@@ -140,6 +141,7 @@ pub(super) fn changed(turn: &mut Turn<'_>, reach: &Reach, touched: &Touched) -> 
     }
     let mut due = Vec::new();
     for roster in reach.rosters.iter().filter(|roster| moved.contains(&roster.link)) {
+        carry::forgive(turn.conn, roster.link)?;
         if wake(turn, roster.link)? && roster.group == reach.group {
             due.push(roster.link);
         }
@@ -200,7 +202,7 @@ fn want(conn: &Connection, link: i64, account: i64, native: Option<&str>) -> Res
     let Some(native) = native else {
         let never_sent = conn
             .prepare_cached(
-                "UPDATE roll SET wanted = NULL WHERE link = ?1 AND account = ?2 AND wanted IS NOT NULL \
+                "UPDATE roll SET wanted = NULL, refused = 0 WHERE link = ?1 AND account = ?2 AND wanted IS NOT NULL \
                  RETURNING seen IS NULL",
             )?
             .query_row((link, account), |row| row.get::<_, bool>(0))
@@ -213,7 +215,7 @@ fn want(conn: &Connection, link: i64, account: i64, native: Option<&str>) -> Res
     let changed = conn
         .prepare_cached(
             "INSERT INTO roll (link, account, wanted, seen, sent) VALUES (?1, ?2, ?3, NULL, 0) \
-             ON CONFLICT DO UPDATE SET wanted = excluded.wanted WHERE wanted IS NOT excluded.wanted",
+             ON CONFLICT DO UPDATE SET wanted = excluded.wanted, refused = 0 WHERE wanted IS NOT excluded.wanted",
         )?
         .execute((link, account, native))?;
     Ok(changed > 0)
@@ -269,10 +271,12 @@ pub(super) fn forget(turn: &mut Turn<'_>, resource: &IdKey, seq: i64) -> Result<
     links.into_iter().try_for_each(|link| account(turn, link))
 }
 
-/// Makes a group's link due for its members, unless it is due, under way or at rest for another reason. Whether it now is.
+/// Makes a group's link due for its members, unless it is due, under way or at rest for another reason. Whether it now is. That the
+/// target refused something of it before is no such reason: whoever leaves is taken out all the same.
 fn wake(turn: &mut Turn<'_>, link: i64) -> Result<bool> {
     let mut held = turn.conn.prepare_cached(HELD_BY_ID)?.query_row([link], Held::of)?;
-    if !(held.state.workable() && differs(turn.conn, link)?) {
+    let refused = held.state == StateCode::REFUSED && held.native;
+    if !((held.state.workable() || refused) && differs(turn.conn, link)?) {
         return Ok(false);
     }
     if held.due.is_some() {
@@ -282,12 +286,14 @@ fn wake(turn: &mut Turn<'_>, link: i64) -> Result<bool> {
     let now = turn.now();
     held.due = Some(now);
     held.pending = held.pending.or(Some(now));
-    turn.conn.prepare_cached("UPDATE link SET due = ?2, pending = ?3, lane = ?4 WHERE id = ?1")?.execute((
-        link,
-        held.due,
-        held.pending,
-        Lane::Interactive.rank(),
-    ))?;
+    if refused {
+        held.state = StateCode::LINKED;
+    }
+    turn.conn
+        .prepare_cached(
+            "UPDATE link SET due = ?2, pending = ?3, lane = ?4, state = ?5, attempt = iif(?6, 0, attempt) WHERE id = ?1",
+        )?
+        .execute((link, held.due, held.pending, Lane::Interactive.rank(), held.state.0, refused))?;
     turn.state.tally.moved(Some(before), Some(held.standing()));
     Ok(true)
 }
@@ -296,7 +302,7 @@ fn wake(turn: &mut Turn<'_>, link: i64) -> Result<bool> {
 pub(super) fn differs(conn: &Connection, link: i64) -> Result<bool> {
     let mut statement = conn.prepare_cached(
         "SELECT 1 FROM roster WHERE link = ?1 AND open = 1 AND EXISTS (SELECT 1 FROM roll INDEXED BY roll_due \
-         WHERE link = ?1 AND (wanted IS NOT seen OR sent = 1))",
+         WHERE link = ?1 AND (wanted IS NOT seen OR sent = 1) AND refused = 0)",
     )?;
     Ok(statement.exists([link])?)
 }

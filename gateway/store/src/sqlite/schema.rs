@@ -7,8 +7,11 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Every version of the file's form, oldest first. One that was released never changes: its checksum is kept in the file.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../../migrations/sqlite/0001_init.sql"), include_str!("../../migrations/sqlite/0002_members.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../../migrations/sqlite/0001_init.sql"),
+    include_str!("../../migrations/sqlite/0002_members.sql"),
+    include_str!("../../migrations/sqlite/0003_refused.sql"),
+];
 
 /// `application_id` of our files: "CGAT". Another program's data base is refused before anything is written to it.
 const APPLICATION: i64 = 0x4347_4154;

@@ -126,6 +126,9 @@ pub(super) fn retry(turn: &mut Turn<'_>, filter: &LinkFilter, audit: &AuditEntry
          state = iif(state >= 10, native IS NOT NULL, state) WHERE id IN (SELECT id FROM link {})",
         made.sql
     );
+    let forgive =
+        format!("UPDATE roll SET refused = 0 WHERE refused = 1 AND link IN (SELECT id FROM link {})", made.sql);
+    turn.conn.prepare(&forgive)?.execute(params_from_iter(made.values.iter().take(now - 1)))?;
     let retried = turn.conn.prepare(&sql)?.execute(params_from_iter(made.values))?;
     for target in targets {
         turn.state.tally.recount(turn.conn, target)?;
