@@ -143,7 +143,7 @@ impl Turn<'_> {
         let linked = Outcome { native_id: Some(native_id), state: LinkState::Linked, ..idle(self.link) };
         let done = self.prove(self.parts(linked, seen, updated.failed, "changed")).await;
         let done = Outcome { members, ..done };
-        if !self.link.members.as_ref().is_some_and(|members| members.refused > 0) {
+        if self.link.members.as_ref().is_none_or(|members| members.refused == 0) {
             return done;
         }
         // Why members were refused is remembered until the others are done: then somebody has to look at it.
