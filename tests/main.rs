@@ -8,6 +8,7 @@ mod clients;
 mod conformance;
 mod crash;
 mod doors;
+mod ends;
 mod external;
 mod faults;
 mod groups;

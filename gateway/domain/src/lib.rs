@@ -20,6 +20,7 @@ pub mod index;
 pub mod lifecycle;
 pub mod link;
 pub mod mapping;
+pub mod native;
 pub mod policy;
 pub mod proposal;
 pub mod resolve;
