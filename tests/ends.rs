@@ -37,7 +37,8 @@ async fn an_end_date_reaches_the_ehr_as_its_own_instant_and_is_not_written_twice
     let hospital = Hospital::new(&wiring);
     let gateway = Gateway::serve(&hospital.config);
     let client = gateway.client(&gateway.token("entra"));
-    let until = || -> Option<Timestamp> { ehr.state()["accounts"][0]["endEffective"].as_str().map(|at| at.parse().unwrap()) };
+    let until =
+        || -> Option<Timestamp> { ehr.state()["accounts"][0]["endEffective"].as_str().map(|at| at.parse().unwrap()) };
     let settled = || gateway.settled(Duration::from_secs(60));
 
     // The answer is lost, so the account is read back: what was read must be what was wanted.
@@ -48,7 +49,8 @@ async fn an_end_date_reaches_the_ehr_as_its_own_instant_and_is_not_written_twice
     assert_eq!(ehr.journal().count_of("UpdatePersonnel"), 0, "{:?}", ehr.journal().entries());
 
     ehr.faults().plan("UpdatePersonnel", Fault::TimeoutAfterCommit, 1);
-    patched(&client, &id, json!({ "op": "replace", "path": format!("{CLINICAL}:endDate"), "value": "2099-09-30" })).await;
+    patched(&client, &id, json!({ "op": "replace", "path": format!("{CLINICAL}:endDate"), "value": "2099-09-30" }))
+        .await;
     settled().await;
     assert_eq!(until(), Some("2099-10-01T04:00:00Z".parse().unwrap()));
     assert_eq!(ehr.journal().count_of("UpdatePersonnel"), 1, "{:?}", ehr.journal().entries());
@@ -80,7 +82,7 @@ on_leave = {{ end = "expire" }}
 [target.account.attributes]
 givenName = "user.name.givenName"
 familyName = "user.name.familyName"
-employeeNumber = "user.id"
+employeeNumber = "user.userName"
 endDate = "access.ends"
 
 [facility.EAST]
@@ -102,7 +104,9 @@ async fn an_account_of_a_departmental_database_ends_by_its_date_alone() {
 
     let id = hired(&client, json!({ "endDate": "2099-06-30" })).await;
     gateway.settled(Duration::from_secs(60)).await;
-    assert_eq!((&row().await["status"], &row().await["end_date"]), (&json!("A"), &json!("2099-07-01")));
+    let begun = row().await;
+    let link = &gateway.links(&[])[0];
+    assert_eq!((&begun["status"], &begun["end_date"]), (&json!("A"), &json!("2099-07-01")), "{link:#}");
 
     patched(&client, &id, json!({ "op": "replace", "path": "active", "value": false })).await;
     gateway.settled(Duration::from_secs(60)).await;
@@ -125,5 +129,8 @@ fn an_end_that_the_target_has_no_state_for_is_refused_by_check() {
 
     let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
     assert!(!out.status.success(), "{said}");
-    assert!(said.contains("the target has no way to bring an account to expired") && said.contains("disable"), "{said}");
+    assert!(
+        said.contains("the target has no way to bring an account to expired") && said.contains("disable"),
+        "{said}"
+    );
 }

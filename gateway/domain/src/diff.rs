@@ -195,7 +195,8 @@ pub fn seen_read(before: Option<&Seen>, gave: &[Entitlement], wanted: Option<&Wa
         version: record.version.clone(),
         at: None,
         verified: None,
-        warnings: Vec::new(),
+        // A read says nothing of what the last write was told.
+        warnings: before.map(|seen| seen.warnings.clone()).unwrap_or_default(),
     }
 }
 

@@ -15,6 +15,7 @@ pub mod dependency;
 pub mod diff;
 pub mod gates;
 pub mod group;
+pub mod holdings;
 pub mod id;
 pub mod index;
 pub mod lifecycle;

@@ -114,14 +114,11 @@ fn check_end(end: End, declared: Option<&DeclaredKind>, at: &str, issues: &mut V
     if end == End::Delete || plain || closes_to.contains(&state) {
         return;
     }
-    let known: Vec<&str> = [
-        (AccountState::Disabled, "disable"),
-        (AccountState::Blocked, "block"),
-        (AccountState::Expired, "expire"),
-    ]
-    .into_iter()
-    .filter_map(|(state, word)| closes_to.contains(&state).then_some(word))
-    .collect();
+    let known: Vec<&str> =
+        [(AccountState::Disabled, "disable"), (AccountState::Blocked, "block"), (AccountState::Expired, "expire")]
+            .into_iter()
+            .filter_map(|(state, word)| closes_to.contains(&state).then_some(word))
+            .collect();
     issues.push(Issue {
         pointer: format!("{at}/on_leave/end"),
         message: format!("the target has no way to bring an account to {}", name(state)),
