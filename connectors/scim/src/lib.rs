@@ -84,7 +84,7 @@ impl ConnectorType for Scim {
     /// The server describes its attributes itself. All that SCIM has for the state of a User is `active` (RFC 7643, 4.1.1).
     fn declared(_: &Config) -> Declared {
         let account = DeclaredKind { types: BTreeMap::new(), closes_to: Some([AccountState::Disabled].into()) };
-        Declared { kinds: BTreeMap::from([(plan::ACCOUNT.into(), account)]) }
+        Declared { kinds: BTreeMap::from([(plan::ACCOUNT.into(), account)]), ..Declared::default() }
     }
 
     async fn open(config: Config, host: Arc<dyn Host>) -> Result<Arc<dyn Connector>> {

@@ -27,6 +27,17 @@ pub struct ConfigIssue {
 pub struct Declared {
     /// Its kinds by name. Of a kind that is not here nothing is known beforehand.
     pub kinds: BTreeMap<Kind, DeclaredKind>,
+    /// What accounts hold in it, by type.
+    pub entitlements: BTreeMap<Kind, DeclaredEntitlement>,
+}
+
+/// What the settings tell of one type of entitlement.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DeclaredEntitlement {
+    /// The target keeps an order among those of one account.
+    pub ordered: bool,
+    /// The target gives it for a scope.
+    pub scoped: bool,
 }
 
 /// What the settings tell of one kind.

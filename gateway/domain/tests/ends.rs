@@ -36,7 +36,7 @@ fn config(attribute: MappingConfig, declared: Option<ValueType>, end: End, close
         targets: vec![TargetConfig {
             name: "ehr".to_owned(),
             account: Some(account),
-            declared: Declared { kinds: BTreeMap::from([(Kind::from("account"), kind)]) },
+            declared: Declared { kinds: BTreeMap::from([(Kind::from("account"), kind)]), ..Declared::default() },
             ..TargetConfig::default()
         }],
         zones: BTreeMap::from([("EAST".to_owned(), "America/New_York".to_owned())]),

@@ -3,8 +3,8 @@
 use crate::config::{self, Config, Pages};
 use connector_declared::fnv1a;
 use connector_spi::{
-    AccountState, AttrSchema, Declared, DeclaredKind, Kind, KindCaps, KindRole, KindSchema, Provenance, ReadAfterWrite,
-    TargetSchema,
+    AccountState, AttrSchema, Declared, DeclaredEntitlement, DeclaredKind, Kind, KindCaps, KindRole, KindSchema,
+    Provenance, ReadAfterWrite, TargetSchema,
 };
 use std::collections::BTreeSet;
 
@@ -24,7 +24,18 @@ pub(super) fn declared(config: &Config) -> Declared {
         let types = kind.attributes.iter().map(|(name, attribute)| (name.clone(), attribute.ty)).collect();
         (Kind::from(name.as_str()), DeclaredKind { types, closes_to: Some(closes_to(config, kind)) })
     };
-    Declared { kinds: config.kinds.iter().map(kind).collect() }
+    let entitlement = |(name, entitlement): (&String, &config::Entitlement)| {
+        let read = entitlement.read.as_ref();
+        let told = DeclaredEntitlement {
+            ordered: read.is_some_and(|read| read.order.is_some()),
+            scoped: read.is_some_and(|read| !read.scope.is_empty()),
+        };
+        (Kind::from(name.as_str()), told)
+    };
+    Declared {
+        kinds: config.kinds.iter().map(kind).collect(),
+        entitlements: config.kinds.values().flat_map(|kind| &kind.entitlements).map(entitlement).collect(),
+    }
 }
 
 /// The closing states that the file has a request for.

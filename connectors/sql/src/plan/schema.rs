@@ -3,8 +3,8 @@
 use super::KindPlan;
 use crate::config::{self, Config, SessionRevocation, TakesEffect};
 use connector_spi::{
-    AccountState, AttrSchema, Declared, DeclaredKind, Kind, KindCaps, KindSchema, Provenance, ReadAfterWrite,
-    TargetSchema,
+    AccountState, AttrSchema, Declared, DeclaredEntitlement, DeclaredKind, Kind, KindCaps, KindSchema, Provenance,
+    ReadAfterWrite, TargetSchema,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +28,15 @@ pub(super) fn declared(config: &Config) -> Declared {
         let types = kind.attributes.iter().map(|(name, attribute)| (name.clone(), attribute.ty)).collect();
         (Kind::from(name.as_str()), DeclaredKind { types, closes_to: Some(closes_to(config, kind)) })
     };
-    Declared { kinds: config.kinds.iter().map(kind).collect() }
+    let entitlement = |(name, entitlement): (&String, &config::Entitlement)| {
+        // Whether a statement gives a place is not told by its text.
+        let told = DeclaredEntitlement { ordered: false, scoped: !entitlement.scope.is_empty() };
+        (Kind::from(name.as_str()), told)
+    };
+    Declared {
+        kinds: config.kinds.iter().map(kind).collect(),
+        entitlements: config.kinds.values().flat_map(|kind| &kind.entitlements).map(entitlement).collect(),
+    }
 }
 
 /// The closing states that the file has statements for.

@@ -3,6 +3,7 @@
 use crate::link::Strip;
 use crate::{Discovery, UnknownEntitlements};
 use connector_spi::{Declared, ValueType};
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use scim::Dialect;
 use serde::{Deserialize, Serialize};
@@ -374,6 +375,8 @@ pub struct TargetConfig {
     pub catalogue: Vec<CatalogueConfig>,
     /// Where the catalogue comes from: `config`, or `csv:FILE`.
     pub catalogue_source: String,
+    /// The day of that file.
+    pub catalogue_date: Option<Date>,
     /// What the connector's settings tell of the target.
     pub declared: Declared,
 }

@@ -239,7 +239,8 @@ impl Load<'_> {
                 catalogue_source: target
                     .catalogue_csv
                     .as_ref()
-                    .map_or(String::new(), |csv| format!("csv:{}", csv.file)),
+                    .map_or(String::new(), |csv| format!("csv:{}", catalogue::name(csv))),
+                catalogue_date: target.catalogue_csv.as_ref().and_then(catalogue::day),
                 declared: self.declared(target),
             })
             .collect();
