@@ -1,6 +1,7 @@
 //! The command line, as an operator sees it: every command against a running gateway, for people and as JSON.
 
 use fixtures::ehr_rest::{EhrRest, Options};
+use fixtures::ehr_sql::EhrSql;
 use fixtures::faults::Fault;
 use harness::hospital::Wiring;
 use harness::{Gateway, Hospital, TestDirectory};
@@ -183,6 +184,96 @@ async fn a_targets_catalogue_is_imported_and_what_people_wrote_in_it_stays() {
     let failed = gateway.cli(&["catalogue", "import", "ehr", "--out", &out]);
     assert!(!failed.status.success());
     assert_eq!(std::fs::read_to_string(&file).unwrap(), kept);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_target_says_of_care_and_of_what_it_gives_to_nobody_new_is_imported() {
+    let hospital = Hospital::new(&Wiring::default());
+    let ward = hospital.folder.path().join("ward.db");
+    let ehr = EhrSql::load(&format!("sqlite://{}?mode=rwc", ward.display())).await.unwrap();
+    ehr.run("UPDATE menu_dict SET active = 'N' WHERE menu_mnemonic = 'PHA.ADMIN'").await.unwrap();
+    let target = format!(
+        "\n[[target]]\nname = \"ward\"\nkind = \"sql\"\nprofile = \"meditech-like\"\n[target.settings]\n\
+         zone = \"America/New_York\"\ndatabase = {{ engine = \"sqlite\", path = \"{}\" }}\n",
+        ward.display()
+    );
+    let text = std::fs::read_to_string(&hospital.config).unwrap();
+    std::fs::write(&hospital.config, text + &target).unwrap();
+    let gateway = Gateway::serve(&hospital.config);
+    let file = hospital.folder.path().join("ward.csv");
+
+    json_of(&gateway, &["catalogue", "import", "ward", "--out", &file.display().to_string()]);
+
+    let written = std::fs::read_to_string(&file).unwrap();
+    for line in [
+        "menu,PHA.ADMIN,\"Pharmacy, administration\",,,retired,",
+        "menu,NUR.VIEW,\"Nursing, look only\",,,,",
+        "access-group,CSRX,\"Controlled substances, prescribing\",,true,,",
+    ] {
+        assert!(written.lines().any(|found| found == line), "{line} in {written}");
+    }
+}
+
+/// The report that the epic-like system exports, with one template that it gives to nobody new.
+const REPORT: &str = "id,name,active,provider_required,sensitive\nST100,Nursing documentation,true,false,false\n\
+    ST310,\"Inpatient, ordering\",false,false,false\nST900,Emergency full chart,true,false,true\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalogue_that_exists_as_a_report_only_is_imported_and_served_with_owner_care_state_and_day() {
+    let ehr = EhrRest::start(Options { rate_limit: None, maintenance: false, ..Options::default() }).unwrap();
+    let room = tempfile::tempdir().unwrap();
+    let (report, out) = (room.path().join("subtemplates.csv"), room.path().join("ehr.csv"));
+    std::fs::write(&report, REPORT).unwrap();
+    let (report, out) = (report.display().to_string(), out.display().to_string());
+    let csv = format!("[target.catalogue_csv]\nfile = \"{out}\"\n");
+    std::fs::write(&out, "type,value,owner\nrole-profile,CLINICIAN,ward-office\n").unwrap();
+    let ordered = "\n[[role]]\nname = \"charting\"\nentitlements = [{ id = \"ehr:subtemplate:ST100\", order = 1 }]\n";
+    let wiring = Wiring { ehr: Some(&ehr), ehr_more: &csv, more: "", sources: None, ..Wiring::default() };
+    let hospital = Hospital::new(&wiring);
+    // The roles of the set-up give what this catalogue does not have.
+    let text = std::fs::read_to_string(&hospital.config).unwrap();
+    let (before, _) = text.split_once("[[role]]").unwrap();
+    std::fs::write(&hospital.config, before).unwrap();
+    let gateway = Gateway::serve(&hospital.config);
+    let import = |more: &[&str]| {
+        let told =
+            ["catalogue", "import", "ehr", "--csv", &report, "--type", "subtemplate", "--value", "id", "--out", &out];
+        json_of(&gateway, &[&told[..], &["--display", "name"], more].concat())
+    };
+
+    let tried = import(&["--dry-run"]);
+    let new = json!(["subtemplate:ST100", "subtemplate:ST310", "subtemplate:ST900"]);
+    assert_eq!((&tried["new"], &tried["gone"], &tried["written"]), (&new, &json!([]), &json!(false)), "{tried:#}");
+    let done = import(&[]);
+    assert_eq!((&done["new"], &done["entries"]), (&new, &json!(4)), "other types stay: {done:#}");
+    let again = import(&[]);
+    assert_eq!((&again["new"], &again["changed"]), (&json!([]), &json!([])), "{again:#}");
+    let (_, ended) = gateway.terminate();
+    assert!(ended);
+
+    // A role gives one of them at a place, so the type has an order.
+    std::fs::write(&hospital.config, format!("{before}{ordered}")).unwrap();
+    let gateway = Gateway::serve(&hospital.config);
+    let client = gateway.client(&gateway.token("entra"));
+    let catalog = "urn:chartgate:params:scim:schemas:extension:catalog:1.0:Entitlement";
+    let shown = |id: &'static str| {
+        let client = client.clone();
+        async move { client.get(&format!("/Entitlements/{id}")).await.body }
+    };
+    let (plain, gone, care) = (
+        shown("ehr:subtemplate:ST100").await,
+        shown("ehr:subtemplate:ST310").await,
+        shown("ehr:subtemplate:ST900").await,
+    );
+    assert_eq!((&plain["supported"], &gone["supported"]), (&json!(true), &json!(false)), "{gone:#}");
+    assert_eq!(gone["display"], "Inpatient, ordering");
+    assert_eq!((&plain[catalog]["sensitive"], &care[catalog]["sensitive"]), (&json!(false), &json!(true)));
+    assert_eq!((&plain[catalog]["ordered"], &plain[catalog]["scoped"]), (&json!(true), &json!(false)), "{plain:#}");
+    let source = plain[catalog]["source"].as_str().unwrap();
+    let day = source.strip_prefix("csv:ehr.csv@").unwrap_or_else(|| panic!("{source}"));
+    assert!(day.parse::<jiff::civil::Date>().is_ok(), "{source}");
+    let profile = shown("ehr:role-profile:CLINICIAN").await;
+    assert_eq!((&profile[catalog]["owner"], &profile[catalog]["ordered"]), (&json!("ward-office"), &json!(false)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -155,6 +155,8 @@ givenName = "coalesce(user.name.givenName, user.userName)"
 familyName = "coalesce(user.name.familyName, user.userName)"
 logicalDomain = "'EAST'"
 employeeNumber = "coalesce(user.enterprise.employeeNumber, user.id)"
+beginEffective = "access.begins"
+endEffective = "access.ends"
 
 [[role]]
 name = "nurse-ehr"

@@ -6,7 +6,7 @@ use crate::{
 };
 use connector_declared::{Giving, Issues, Moves, Step};
 use connector_expr::{Env, Type};
-use connector_spi::{AccountState, ConfigIssue, Kind, KindRole, KindSchema, TargetSchema, ValueType};
+use connector_spi::{AccountState, ConfigIssue, Declared, Kind, KindRole, KindSchema, TargetSchema, ValueType};
 use std::collections::BTreeMap;
 
 mod schema;
@@ -54,6 +54,11 @@ pub(crate) struct EntitlementPlan {
 }
 
 impl Plan {
+    /// What the file tells before anything is opened.
+    pub(crate) fn declared(config: &Config) -> Declared {
+        schema::declared(config)
+    }
+
     /// Compiles a file.
     ///
     /// # Errors

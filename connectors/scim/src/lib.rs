@@ -57,8 +57,10 @@ pub use config::Config;
 
 use async_trait::async_trait;
 use connector_http::Door;
-use connector_spi::{ConfigIssue, ConnError, Connector, ConnectorType, Host, Result};
-use std::sync::Arc;
+use connector_spi::{
+    AccountState, ConfigIssue, ConnError, Connector, ConnectorType, Declared, DeclaredKind, Host, Result,
+};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Target files that come with the gateway, as `(profile, TOML)`: everything of a target but its address and its secrets.
 pub const PROFILES: [(&str, &str); 2] = [
@@ -77,6 +79,12 @@ impl ConnectorType for Scim {
 
     fn check_config(config: &Config) -> Vec<ConfigIssue> {
         config.issues()
+    }
+
+    /// The server describes its attributes itself. All that SCIM has for the state of a User is `active` (RFC 7643, 4.1.1).
+    fn declared(_: &Config) -> Declared {
+        let account = DeclaredKind { types: BTreeMap::new(), closes_to: Some([AccountState::Disabled].into()) };
+        Declared { kinds: BTreeMap::from([(plan::ACCOUNT.into(), account)]), ..Declared::default() }
     }
 
     async fn open(config: Config, host: Arc<dyn Host>) -> Result<Arc<dyn Connector>> {

@@ -50,7 +50,7 @@ mod variables;
 pub use config::Config;
 
 use async_trait::async_trait;
-use connector_spi::{ConfigIssue, ConnError, Connector, ConnectorType, Host, Result};
+use connector_spi::{ConfigIssue, ConnError, Connector, ConnectorType, Declared, Host, Result};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Target files that come with the gateway, as `(profile, TOML)`: everything of a target but its address and its secrets.
@@ -70,6 +70,10 @@ impl ConnectorType for Soap {
 
     fn check_config(config: &Config) -> Vec<ConfigIssue> {
         plan::Plan::compile(config).err().unwrap_or_default()
+    }
+
+    fn declared(config: &Config) -> Declared {
+        plan::Plan::declared(config)
     }
 
     async fn open(config: Config, host: Arc<dyn Host>) -> Result<Arc<dyn Connector>> {

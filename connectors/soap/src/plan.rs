@@ -10,7 +10,7 @@ use crate::{
 };
 use connector_declared::{Giving, Issues, Moves, Step};
 use connector_expr::{Env, Type};
-use connector_spi::{AccountState, ConfigIssue, Kind, KindSchema, TargetSchema, ValueType};
+use connector_spi::{AccountState, ConfigIssue, Declared, Kind, KindSchema, TargetSchema, ValueType};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
@@ -54,6 +54,11 @@ pub(crate) struct Search {
 }
 
 impl Plan {
+    /// What the file tells before anything is opened.
+    pub(crate) fn declared(config: &Config) -> Declared {
+        schema::declared(config)
+    }
+
     /// Compiles a file.
     ///
     /// # Errors

@@ -1,11 +1,15 @@
 //! Kinds of connectors: a name, a configuration type and a way to open one.
 
-use crate::{ConnError, Connector, Host, Result};
+use crate::{AccountState, ConnError, Connector, Host, Kind, Result, ValueType};
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
-use std::{marker::PhantomData, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    marker::PhantomData,
+    sync::Arc,
+};
 
 /// Something to say about a configuration before anything is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +20,33 @@ pub struct ConfigIssue {
     pub message: String,
     /// What to do about it.
     pub hint: Option<String>,
+}
+
+/// What a target's settings alone tell of it, before anything is opened: enough to check what is configured on top of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Declared {
+    /// Its kinds by name. Of a kind that is not here nothing is known beforehand.
+    pub kinds: BTreeMap<Kind, DeclaredKind>,
+    /// What accounts hold in it, by type.
+    pub entitlements: BTreeMap<Kind, DeclaredEntitlement>,
+}
+
+/// What the settings tell of one type of entitlement.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DeclaredEntitlement {
+    /// The target keeps an order among those of one account.
+    pub ordered: bool,
+    /// The target gives it for a scope.
+    pub scoped: bool,
+}
+
+/// What the settings tell of one kind.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeclaredKind {
+    /// Types of its attributes. The type of one that is not here is not known beforehand.
+    pub types: BTreeMap<String, ValueType>,
+    /// The states, `Enabled` apart, that a record can be brought to and is then read in. `None`: not known beforehand.
+    pub closes_to: Option<BTreeSet<AccountState>>,
 }
 
 /// A kind of connector. Implemented once per protocol.
@@ -33,6 +64,11 @@ pub trait ConnectorType: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// What sound settings tell of the target. Nothing, where all of it is asked of the target itself.
+    fn declared(_config: &Self::Config) -> Declared {
+        Declared::default()
+    }
+
     /// Opens a connector. May fail with `Config`; connects lazily, so that a target that is down does not hold up the start.
     async fn open(config: Self::Config, host: Arc<dyn Host>) -> Result<Arc<dyn Connector>>;
 }
@@ -46,6 +82,10 @@ pub trait ErasedType: Send + Sync {
     fn config_schema(&self) -> serde_json::Value;
     /// What is wrong with these settings; a setting that does not fit its type is one issue.
     fn check_json(&self, config: &serde_json::Value) -> Vec<ConfigIssue>;
+    /// What these settings tell of the target; nothing where they are not sound.
+    fn declared_json(&self, _config: &serde_json::Value) -> Declared {
+        Declared::default()
+    }
     /// Opens a connector.
     async fn open_json(&self, config: serde_json::Value, host: Arc<dyn Host>) -> Result<Arc<dyn Connector>>;
 }
@@ -82,6 +122,10 @@ impl<T: ConnectorType> ErasedType for Erase<T> {
             Ok(config) => T::check_config(&config),
             Err(issue) => vec![issue],
         }
+    }
+
+    fn declared_json(&self, config: &serde_json::Value) -> Declared {
+        typed::<T>(config).map(|config| T::declared(&config)).unwrap_or_default()
     }
 
     async fn open_json(&self, config: serde_json::Value, host: Arc<dyn Host>) -> Result<Arc<dyn Connector>> {

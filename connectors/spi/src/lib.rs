@@ -32,7 +32,7 @@ pub use connector::{
 pub use entitlement::{Entitlement, EntitlementChange};
 pub use error::{Class, ConnError, Effect, Result};
 pub use host::{Host, HttpBody, HttpRequest, HttpResponse, Level};
-pub use kind::{ConfigIssue, ConnectorType, Erase, ErasedType};
+pub use kind::{ConfigIssue, ConnectorType, Declared, DeclaredEntitlement, DeclaredKind, Erase, ErasedType};
 pub use op::Op;
 pub use page::{Cursor, Page, SyncEvent, SyncToken};
 pub use record::{

@@ -63,7 +63,7 @@ pub use sandbox::Sandbox;
 use async_trait::async_trait;
 use config::{Database, Engine};
 use connector_http::Door;
-use connector_spi::{ConfigIssue, ConnError, Connector, ConnectorType, Host, Result};
+use connector_spi::{ConfigIssue, ConnError, Connector, ConnectorType, Declared, Host, Result};
 use std::{collections::BTreeMap, sync::Arc};
 
 /// Target files that come with the gateway, as `(profile, TOML)`: everything of a target but its database and its secrets.
@@ -80,6 +80,10 @@ impl ConnectorType for Sql {
 
     fn check_config(config: &Config) -> Vec<ConfigIssue> {
         plan::Plan::compile(config).err().unwrap_or_default()
+    }
+
+    fn declared(config: &Config) -> Declared {
+        plan::Plan::declared(config)
     }
 
     async fn open(config: Config, host: Arc<dyn Host>) -> Result<Arc<dyn Connector>> {

@@ -12,7 +12,7 @@ use crate::{
     value::Zones,
 };
 use connector_expr::{Env, Expr, Type, build::Path};
-use connector_spi::{AccountState, ConfigIssue, Kind, TargetSchema, ValueType};
+use connector_spi::{AccountState, ConfigIssue, Declared, Kind, TargetSchema, ValueType};
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,6 +93,11 @@ impl Named {
 }
 
 impl Plan {
+    /// What the file tells before anything is opened.
+    pub(crate) fn declared(config: &Config) -> Declared {
+        schema::declared(config)
+    }
+
     /// Compiles a file.
     ///
     /// # Errors

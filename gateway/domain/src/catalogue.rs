@@ -47,7 +47,7 @@ pub struct EntitlementEntry {
     pub sensitive: bool,
     /// The target still knows it and gives it to nobody new.
     pub retired: bool,
-    /// Where the entry comes from: `config`, or `csv:FILE`.
+    /// Where the entry comes from: `config`, or `csv:FILE@DAY`.
     pub source: String,
     /// The type takes an order.
     pub ordered: bool,

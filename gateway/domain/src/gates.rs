@@ -22,6 +22,28 @@ pub enum Gate {
     Closed,
 }
 
+/// When a person's access begins and ends by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Access {
+    /// The first instant with access; `None`: it is not limited.
+    pub begins: Option<Timestamp>,
+    /// The first instant without access; `None`: it is not limited.
+    pub ends: Option<Timestamp>,
+}
+
+/// The dates of a person, as instants: a day begins and ends in the zone of the person's facility, and the last day is
+/// included.
+#[must_use]
+pub fn access(attrs: &Object, policy: &Policy) -> Access {
+    let clinical = attrs.get(CLINICAL);
+    let zone = policy.zone(facility(clinical));
+    let date = |name: &str| clinical.and_then(|clinical| clinical.get(name)).and_then(Value::as_str);
+    Access {
+        begins: date("startDate").and_then(|text| starts(text, &zone)),
+        ends: date("endDate").and_then(|text| ends(text, &zone)),
+    }
+}
+
 /// The gate at `now`, and the next instant at which it changes by itself.
 #[must_use]
 pub fn gate(assertions: &[Assertion], attrs: &Object, policy: &Policy, now: Timestamp) -> (Gate, Option<Timestamp>) {
@@ -32,14 +54,11 @@ pub fn gate(assertions: &[Assertion], attrs: &Object, policy: &Policy, now: Time
     if closed_by_owner {
         return (Gate::Closed, None);
     }
-    let clinical = attrs.get(CLINICAL);
-    let zone = policy.zone(facility(clinical));
-    let starts = clinical.and_then(|c| c.get("startDate")).and_then(Value::as_str).and_then(|text| starts(text, &zone));
-    let ends = clinical.and_then(|c| c.get("endDate")).and_then(Value::as_str).and_then(|text| ends(text, &zone));
+    let Access { begins, ends } = access(attrs, policy);
     if ends.is_some_and(|end| end <= now) {
         return (Gate::Closed, None);
     }
-    if let Some(start) = starts.filter(|start| now < *start) {
+    if let Some(start) = begins.filter(|start| now < *start) {
         return (Gate::NotYet, Some(start));
     }
     (Gate::Open, ends)

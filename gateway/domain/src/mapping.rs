@@ -1,11 +1,13 @@
 //! From a resource to a target's attributes.
 
 use crate::ResourceId;
+use crate::gates::Access;
 use crate::link::{Closing, Wanted};
+use crate::native;
 use crate::policy::{BeforeStart, End, Mode, OnLeave};
 use crate::resolve::GroupRef;
 use connector_expr::{Env, Expr, Type, Vars};
-use connector_spi::{AccountState, Attrs, Kind, Value as Native};
+use connector_spi::{AccountState, Attrs, Kind, Value as Native, ValueType};
 use jiff::Timestamp;
 use scim::{Attribute, Object, Types};
 use serde_json::{Value, json};
@@ -23,7 +25,7 @@ pub struct AccountMapping {
     /// Attributes that must agree at an adoption.
     pub strong: Vec<String>,
     /// The target's attributes.
-    pub attributes: Vec<(String, Expr, Mode)>,
+    pub attributes: Vec<Mapped>,
     /// What exists before the start date.
     pub before_start: BeforeStart,
     /// What happens when access ends.
@@ -38,6 +40,19 @@ pub struct AccountMapping {
     pub dependents: Vec<Kind>,
 }
 
+/// One attribute of the target and where its values come from.
+#[derive(Debug)]
+pub struct Mapped {
+    /// The target's attribute.
+    pub name: String,
+    /// Its values.
+    pub expr: Expr,
+    /// How it is kept.
+    pub mode: Mode,
+    /// The type that the target reads it in, as far as it is known.
+    pub ty: Option<ValueType>,
+}
+
 /// Why a mapping made nothing: an expression failed, or a key came out empty. Holds names, never values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unmapped {
@@ -50,7 +65,7 @@ pub struct Unmapped {
 impl AccountMapping {
     /// Every expression of the mapping.
     pub fn exprs(&self) -> impl Iterator<Item = &Expr> {
-        self.when.iter().chain(self.attributes.iter().map(|(_, expr, _)| expr))
+        self.when.iter().chain(self.attributes.iter().map(|mapped| &mapped.expr))
     }
 
     /// The account as it should be, without entitlements.
@@ -61,11 +76,10 @@ impl AccountMapping {
     pub fn open(&self, vars: &Vars, now: Timestamp, state: AccountState) -> Result<Wanted, Unmapped> {
         let mut attrs = Attrs::new();
         let mut initial = Attrs::new();
-        for (name, expr, mode) in &self.attributes {
-            let value = expr
-                .eval(vars, now)
-                .map_err(|error| Unmapped { attribute: name.clone(), message: error.to_string() })?;
-            let values = native(name, value)?;
+        for Mapped { name, expr, mode, ty } in &self.attributes {
+            let unmapped = |message: String| Unmapped { attribute: name.clone(), message };
+            let value = expr.eval(vars, now).map_err(|error| unmapped(error.to_string()))?;
+            let values = native::values(value, *ty).map_err(|why| unmapped(why.to_owned()))?;
             match mode {
                 Mode::Follow => attrs.insert(name.clone(), values),
                 Mode::Initial => initial.insert(name.clone(), values),
@@ -109,6 +123,7 @@ impl AccountMapping {
                 _ if self.keeps => AccountState::Unknown,
                 End::Disable | End::Delete => AccountState::Disabled,
                 End::Block => AccountState::Blocked,
+                End::Expire => AccountState::Expired,
             },
             attrs: Attrs::new(),
             initial: Attrs::new(),
@@ -123,28 +138,8 @@ impl AccountMapping {
     }
 }
 
-/// An expression's result as the values of one attribute: null and empty text are no value, a list is many.
-fn native(name: &str, value: Value) -> Result<Vec<Native>, Unmapped> {
-    let one = |value: Value| match value {
-        Value::Null => Ok(None),
-        Value::Bool(truth) => Ok(Some(Native::Bool(truth))),
-        Value::String(text) => Ok((!text.is_empty()).then_some(Native::Text(text))),
-        Value::Number(number) => Ok(Some(match number.as_i64() {
-            Some(whole) => Native::Int(whole),
-            None => Native::Text(number.to_string()),
-        })),
-        Value::Array(_) | Value::Object(_) => Err(Unmapped {
-            attribute: name.to_owned(),
-            message: "the expression gives an object; select one of its attributes".to_owned(),
-        }),
-    };
-    match value {
-        Value::Array(items) => items.into_iter().filter_map(|item| one(item).transpose()).collect(),
-        single => Ok(one(single)?.into_iter().collect()),
-    }
-}
-
-/// What expressions see: `user`, with core attributes by name, extensions by short name and `groups`.
+/// What expressions see: `user`, with core attributes by name, extensions by short name and `groups`; and `access`, with the
+/// instants at which it begins and ends by itself.
 #[must_use]
 pub fn environment(types: &Types) -> Env {
     let user = types.user();
@@ -157,7 +152,8 @@ pub fn environment(types: &Types) -> Env {
     fields.insert("externalId".to_owned(), Type::Text);
     let group = Type::object([("value", Type::Text), ("display", Type::Text), ("direct", Type::Boolean)]);
     fields.insert("groups".to_owned(), Type::list(group));
-    Env::new().variable("user", Type::object(fields))
+    let access = Type::object([("begins", Type::Timestamp), ("ends", Type::Timestamp)]);
+    Env::new().variable("user", Type::object(fields)).variable("access", access)
 }
 
 /// What the expressions of `[target.group]` see: `group`, with `id`, `displayName` and `externalId`.
@@ -216,7 +212,13 @@ pub fn looks_at_groups(expr: &Expr) -> bool {
 
 /// The variables of one user.
 #[must_use]
-pub fn variables(id: &ResourceId, attrs: &Object, external_id: Option<&str>, groups: &[GroupRef]) -> Vars {
+pub fn variables(
+    id: &ResourceId,
+    attrs: &Object,
+    external_id: Option<&str>,
+    groups: &[GroupRef],
+    access: Access,
+) -> Vars {
     let mut user = Object::new();
     for (name, value) in attrs {
         user.insert(short_name(name).to_owned(), value.clone());
@@ -232,7 +234,9 @@ pub fn variables(id: &ResourceId, attrs: &Object, external_id: Option<&str>, gro
         .map(|group| json!({ "value": group.id.as_str(), "display": group.display, "direct": group.direct }))
         .collect::<Vec<_>>();
     user.insert("groups".to_owned(), Value::Array(groups));
-    Vars::new(json!({ "user": user }))
+    let instant = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    let access = json!({ "begins": instant(access.begins), "ends": instant(access.ends) });
+    Vars::new(json!({ "user": user, "access": access }))
 }
 
 #[cfg(test)]

@@ -5,20 +5,21 @@
 //! expression meets a value it cannot handle, and that holds only the one account.
 
 mod config;
+mod entries;
 mod groups;
 mod objects;
 mod taken;
 
 pub use config::*;
 
-use crate::catalogue::{Catalogue, EntitlementEntry, RoleEntry, composite, parse_composite, unscoped};
+use crate::catalogue::{Catalogue, EntitlementEntry, parse_composite, unscoped};
 use crate::group::{self, GroupMapping};
 use crate::link::{Link, Wanted};
 use crate::mapping::{self, AccountMapping};
 use crate::roles::RoleRule;
 use crate::{Delivery, Source, SourceId, TargetId};
 use connector_expr::{Env, Expr};
-use connector_spi::{Entitlement, Kind};
+use connector_spi::Kind;
 use jiff::tz::TimeZone;
 use scim::{Aliases, Types};
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,7 +97,7 @@ impl Policy {
         let env = with_tables(mapping::environment(types), config, &zones);
         let group_env = with_tables(mapping::group_environment(), config, &zones);
         let (sources, owns) = compile_sources(&config.sources, &mut issues);
-        let entries = catalogue_entries(config);
+        let entries = entries::of(config);
         let roles = compile_roles(config, &env, &entries, &mut issues);
         let targets = compile_targets(config, &env, &group_env, &roles, &mut issues);
         groups::check_overlap(config, &mut issues);
@@ -106,7 +107,7 @@ impl Policy {
         let looks_at_groups = |expr: &Expr| mapping::looks_at_groups(expr);
         let uses_groups = roles.iter().filter_map(|role| role.when.as_ref()).any(looks_at_groups)
             || targets.iter().flat_map(TargetPolicy::objects).any(|object| object.exprs().any(looks_at_groups));
-        let role_entries = config.roles.iter().map(role_entry);
+        let role_entries = config.roles.iter().map(entries::role);
         Ok(Policy {
             sources,
             owns,
@@ -269,48 +270,6 @@ fn check_name(name: &str, pointer: &str, names: &mut BTreeSet<String>, issues: &
     }
 }
 
-fn catalogue_entries(config: &PolicyConfig) -> Vec<EntitlementEntry> {
-    config
-        .targets
-        .iter()
-        .flat_map(|target| target.catalogue.iter().map(move |entry| (target, entry)))
-        .map(|(target, entry)| {
-            let entitlement =
-                Entitlement { scope: entry.scope.clone(), ..Entitlement::new(entry.ty.as_str(), entry.value.as_str()) };
-            EntitlementEntry {
-                id: composite(&target.name, &entitlement),
-                target: target.name.clone(),
-                display: entry.display.clone().unwrap_or_else(|| entry.value.clone()),
-                owner: entry.owner.clone(),
-                sensitive: entry.sensitive,
-                retired: entry.retired,
-                source: if target.catalogue_source.is_empty() {
-                    "config".to_owned()
-                } else {
-                    target.catalogue_source.clone()
-                },
-                ordered: false,
-                scoped: !entitlement.scope.is_empty(),
-                assignments: entry.assignments,
-                entitlement,
-            }
-        })
-        .collect()
-}
-
-fn role_entry(role: &RoleConfig) -> RoleEntry {
-    RoleEntry {
-        value: role.name.clone(),
-        display: role.display.clone().unwrap_or_else(|| role.name.clone()),
-        ty: role.ty.clone(),
-        contains: role.entitlements.iter().map(|one| one.id().to_owned()).collect(),
-        owner: role.owner.clone(),
-        time_bound_only: role.time_bound_only,
-        sensitive: role.sensitive,
-        assignments: role.assignments,
-    }
-}
-
 fn compile_roles(
     config: &PolicyConfig,
     env: &Env,
@@ -419,8 +378,11 @@ fn compile_expr(source: &str, env: &Env, pointer: &str, issues: &mut Vec<Issue>)
     }
 }
 
-/// A text that changes when the configuration does. Not a secret and not a proof, so a plain 128-bit FNV-1a is enough.
+/// A text that changes when the configuration does. Not a secret and not a proof, so a plain 128-bit FNV-1a is enough. The day of
+/// a catalogue's file is no change: an import that found nothing new must not decide about everybody anew.
 fn fingerprint(config: &PolicyConfig) -> String {
+    let mut config = config.clone();
+    config.targets.iter_mut().for_each(|target| target.catalogue_date = None);
     let text = format!("{config:?}");
     let mut hash: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     for octet in text.bytes() {

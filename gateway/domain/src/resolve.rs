@@ -145,7 +145,8 @@ impl Facts {
     fn of(subject: Subject<'_>, policy: &Policy, now: Timestamp) -> Facts {
         let asked_by = asker(subject.assertions, policy);
         let external_id = subject.assertions.first().and_then(|assertion| assertion.external_id.as_deref());
-        let vars = mapping::variables(subject.id, subject.attrs, external_id, subject.groups);
+        let access = gates::access(subject.attrs, policy);
+        let vars = mapping::variables(subject.id, subject.attrs, external_id, subject.groups, access);
         let ruled = roles::given(&policy.roles, policy.catalogue(), subject.attrs, asked_by, &vars, now);
         Facts { vars, ruled }
     }

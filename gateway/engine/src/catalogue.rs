@@ -27,7 +27,11 @@ pub struct Grantable {
     pub display: Option<String>,
     /// Where it holds, from attributes called `scope.NAME`.
     pub scope: BTreeMap<String, String>,
-    /// The target still knows it and gives it to nobody new.
+    /// Who answers for it, from an attribute `owner`.
+    pub owner: Option<String>,
+    /// Holding it needs care, from an attribute `sensitive`.
+    pub sensitive: bool,
+    /// The target still knows it and gives it to nobody new: its record is disabled or has ended.
     pub retired: bool,
 }
 
@@ -109,8 +113,11 @@ fn grantable(record: Record) -> Grantable {
     let named = |wanted: &str| record.attrs.iter().find(|(name, _)| plain(name) == wanted).and_then(|(_, v)| text(v));
     let display = NAMES.iter().find_map(|name| named(name)).filter(|display| *display != record.id.0);
     let scope = |(name, values): (&String, &Vec<Value>)| Some((name.strip_prefix("scope.")?.to_owned(), text(values)?));
+    let sensitive = record.attrs.iter().find(|(name, _)| plain(name) == "sensitive").and_then(|(_, v)| v.first());
     Grantable {
         display,
+        owner: named("owner"),
+        sensitive: sensitive == Some(&Value::Bool(true)),
         scope: record.attrs.iter().filter_map(scope).collect(),
         retired: matches!(record.state, AccountState::Disabled | AccountState::Expired),
         ty: record.kind.0,

@@ -88,7 +88,7 @@ impl Engine {
             Ok(schema) => {
                 test.ok = true;
                 test.kinds = schema.kinds.iter().map(|(kind, of)| format!("{kind} by {:?}", of.natural_keys)).collect();
-                test.consequences = consequences(&schema, target);
+                test.consequences = consequences(target.name(), &schema);
                 look_around(&mut test, &schema, target).await;
             }
             Err(error) => test.error = Some(error.to_string()),
@@ -144,39 +144,104 @@ async fn page(target: &Target, cx: &Ctx, kind: &Kind, lists: bool) -> connector_
 }
 
 /// What the target cannot do, each in one sentence that says what it means for a leaver.
-fn consequences(schema: &TargetSchema, target: &Target) -> Vec<String> {
+fn consequences(name: &str, schema: &TargetSchema) -> Vec<String> {
     let mut told = Vec::new();
     for (kind, of) in schema.kinds.iter().filter(|(_, of)| of.role == KindRole::Account) {
         let KindCaps { disable, revoke_sessions, end_date, effective, conditional_update, list, .. } = of.caps;
-        let name = target.name();
-        if !disable {
-            told.push(format!(
-                "{name} cannot switch an {kind} off: a leaver's access ends only by taking entitlements or by deleting."
-            ));
-        }
-        if !revoke_sessions {
-            told.push(format!(
-                "{name} cannot end sessions: a leaver who is logged in stays so until the session ends by itself."
-            ));
-        }
-        if !effective {
-            told.push(format!(
-                "{name} cannot tell who is let in: the closing of a leaver's {kind} is shown as unverified."
-            ));
-        }
-        if !end_date {
-            told.push(format!(
-                "{name} has no end dates: a leaver's access ends when the gateway acts, and not while it is down."
-            ));
-        }
-        if !conditional_update {
-            told.push(format!(
-                "{name} has no versions: a change made there by hand at the same moment may be overwritten."
-            ));
-        }
-        if !list {
-            told.push(format!("{name} cannot list its {kind}s: accounts that nobody here made stay unseen."));
-        }
+        let sentences = [
+            (
+                disable,
+                format!(
+                    "{name} cannot switch an {kind} off: a leaver's access ends only by taking entitlements or by deleting."
+                ),
+            ),
+            (
+                revoke_sessions,
+                format!(
+                    "{name} cannot end sessions: a leaver who is logged in stays so until the session ends by itself."
+                ),
+            ),
+            (
+                effective,
+                format!("{name} cannot tell who is let in: the closing of a leaver's {kind} is shown as unverified."),
+            ),
+            (
+                end_date,
+                format!(
+                    "{name} has no end dates: a leaver's access ends when the gateway acts, and not while it is down."
+                ),
+            ),
+            (
+                conditional_update,
+                format!(
+                    "{name} has no versions: a change made there by hand at the same moment may be overwritten, and what \
+                     somebody gives a leaver at the moment of the closing is seen only when the {kind} is read again."
+                ),
+            ),
+            (
+                list,
+                format!(
+                    "{name} cannot list its {kind}s: one that nobody here made stays unseen, also a leaver's second one."
+                ),
+            ),
+        ];
+        told.extend(sentences.into_iter().filter(|(can, _)| !can).map(|(_, sentence)| sentence));
     }
     told
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use connector_spi::{KindSchema, Provenance};
+
+    fn schema(role: KindRole, caps: KindCaps) -> TargetSchema {
+        let kind = KindSchema {
+            role,
+            attrs: BTreeMap::new(),
+            natural_keys: Vec::new(),
+            depends_on: Vec::new(),
+            caps,
+            provenance: Provenance::Declared,
+        };
+        TargetSchema { revision: String::new(), kinds: BTreeMap::from([("account".into(), kind)]) }
+    }
+
+    fn able() -> KindCaps {
+        KindCaps {
+            disable: true,
+            revoke_sessions: true,
+            end_date: true,
+            effective: true,
+            conditional_update: true,
+            list: true,
+            ..KindCaps::default()
+        }
+    }
+
+    #[test]
+    fn each_thing_that_a_target_cannot_do_is_told_in_one_sentence_about_a_leaver() {
+        let all = [
+            (KindCaps { disable: false, ..able() }, "cannot switch an account off"),
+            (KindCaps { revoke_sessions: false, ..able() }, "cannot end sessions"),
+            (KindCaps { effective: false, ..able() }, "cannot tell who is let in"),
+            (KindCaps { end_date: false, ..able() }, "has no end dates"),
+            (KindCaps { conditional_update: false, ..able() }, "has no versions"),
+            (KindCaps { list: false, ..able() }, "cannot list its accounts"),
+        ];
+        for (caps, beginning) in all {
+            let told = consequences("ehr", &schema(KindRole::Account, caps));
+            assert_eq!(told.len(), 1, "{told:?}");
+            let sentence = told.first().unwrap();
+            assert!(sentence.starts_with(&format!("ehr {beginning}: ")) && sentence.contains("leaver"), "{sentence}");
+        }
+        assert_eq!(consequences("ehr", &schema(KindRole::Account, KindCaps::default())).len(), 6);
+    }
+
+    #[test]
+    fn a_target_that_can_do_everything_has_no_consequences_and_nobody_leaves_a_catalogue() {
+        assert_eq!(consequences("ehr", &schema(KindRole::Account, able())), [] as [String; 0]);
+        assert_eq!(consequences("ehr", &schema(KindRole::Entitlement, KindCaps::default())), [] as [String; 0]);
+    }
 }

@@ -4,7 +4,7 @@ use crate::{Engine, Error, compose};
 use gateway_domain::gates::Gate;
 use gateway_domain::link::{Delta, Link, LinkState, Wanted};
 use gateway_domain::resolve::{self, Decision};
-use gateway_domain::{Lane, ResourceId, diff, link::LinkKey};
+use gateway_domain::{Lane, ResourceId, diff, holdings, link::LinkKey};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -42,7 +42,9 @@ pub struct PlannedLink {
     pub give: Vec<String>,
     /// Entitlements that would be taken.
     pub take: Vec<String>,
-    /// Entitlements found there that nobody here gave; they stay.
+    /// Entitlements found there that are wanted here too; they stay when our reason ends.
+    pub shared: Vec<String>,
+    /// Entitlements found there that nobody here gave or wants; they stay.
     pub foreign: Vec<String>,
 }
 
@@ -91,8 +93,12 @@ fn planned(target: String, key: LinkKey, decision: Decision, link: Option<&Link>
         attributes: Vec::new(),
         give: Vec::new(),
         take: Vec::new(),
-        foreign: link.and_then(|link| link.seen.as_ref()).map(foreign).unwrap_or_default(),
+        shared: Vec::new(),
+        foreign: Vec::new(),
     };
+    if let Some(link) = link {
+        found(&mut planned, link);
+    }
     match decision {
         Decision::Hold(error) => {
             planned.would = "held";
@@ -108,9 +114,10 @@ fn would(planned: &mut PlannedLink, key: LinkKey, wanted: Wanted, link: Option<&
     let closing = wanted.closing.is_some();
     let given = wanted.entitlements.clone();
     let link = Link { wanted: Some(wanted), ..link.cloned().unwrap_or_else(|| new_link(key)) };
+    found(planned, &link);
     let reasons = |one: &connector_spi::Entitlement| -> String {
         let origins = given.iter().find(|wanted| wanted.entitlement.same_grant(one)).map(|wanted| &wanted.origins);
-        let origins: Vec<String> = origins.into_iter().flatten().map(|origin| format!("{origin:?}")).collect();
+        let origins: Vec<String> = origins.into_iter().flatten().map(holdings::in_words).collect();
         format!("{}:{} because of {}", one.kind, one.value, origins.join(", "))
     };
     match diff::delta(&link) {
@@ -131,11 +138,13 @@ fn would(planned: &mut PlannedLink, key: LinkKey, wanted: Wanted, link: Option<&
     }
 }
 
-fn foreign(seen: &gateway_domain::Seen) -> Vec<String> {
-    let held = seen.entitlements.iter().flatten();
-    held.filter(|one| !seen.owned.iter().any(|ours| ours.same_grant(one)))
-        .map(|one| format!("{}:{}", one.kind, one.value))
-        .collect()
+/// What is held there that nobody here gave.
+fn found(planned: &mut PlannedLink, link: &Link) {
+    let named = |held: Vec<holdings::Held>| -> Vec<String> {
+        held.iter().map(|one| format!("{}:{}", one.entitlement.kind, one.entitlement.value)).collect()
+    };
+    let holdings::Holdings { owned: _, shared, foreign } = holdings::holdings(link);
+    (planned.shared, planned.foreign) = (named(shared), named(foreign));
 }
 
 fn new_link(key: LinkKey) -> Link {

@@ -5,6 +5,8 @@ use crate::{Engine, Error};
 use connector_layers::BreakerState;
 use connector_spi::ConnError;
 use gateway_domain::audit::{Action, AuditEntry};
+use gateway_domain::catalogue::composite;
+use gateway_domain::holdings::{self, Held};
 use gateway_domain::link::{Link, LinkKey, LinkState};
 use gateway_domain::{Lane, dependency};
 use gateway_store::{LinkFilter, TargetStatus};
@@ -69,6 +71,38 @@ pub struct LinkReport {
     pub pending_since: Option<Timestamp>,
     /// Whether the target proved that a closing took effect.
     pub verified: Option<bool>,
+    /// What the target remarked on the last write, although it succeeded.
+    pub warnings: Vec<String>,
+    /// What the account was last seen to hold; told where the links of one resource are asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entitlements: Option<HeldReport>,
+}
+
+/// What an account holds, by whose doing.
+#[derive(Debug, Clone, Serialize)]
+pub struct HeldReport {
+    /// Given here.
+    pub owned: Vec<HeldEntitlement>,
+    /// Found there and wanted here too: it stays when our reason ends.
+    pub shared: Vec<HeldEntitlement>,
+    /// Found there, and given by somebody else.
+    pub foreign: Vec<HeldEntitlement>,
+}
+
+/// One entitlement that is held.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldEntitlement {
+    /// `target:type:value[@key=value]`.
+    pub id: String,
+    /// Its place, where the target keeps an order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<u32>,
+    /// Until when the target holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_to: Option<Timestamp>,
+    /// Why it is wanted here.
+    pub because: Vec<String>,
 }
 
 /// A failed attempt.
@@ -106,7 +140,9 @@ impl From<Link> for LinkReport {
             last_error: link.last_error.map(|last| LinkError { at: last.at, error: last.error }),
             last_success: link.last_success,
             pending_since: link.pending_since,
-            verified: link.seen.and_then(|seen| seen.verified),
+            verified: link.seen.as_ref().and_then(|seen| seen.verified),
+            warnings: link.seen.map(|seen| seen.warnings).unwrap_or_default(),
+            entitlements: None,
             key: link.key,
         }
     }
@@ -182,6 +218,7 @@ impl Engine {
     /// When the store is out.
     pub async fn link_reports(&self, filter: LinkFilter) -> Result<Vec<LinkReport>, Error> {
         let mut reports = Vec::new();
+        let of_one = filter.resource.is_some();
         for link in self.store().links(filter).await? {
             // What waits for another object is pending and not due.
             let waits_for = if link.pending() && link.due_at.is_none() && dependency::is_ordered(&link) {
@@ -192,9 +229,26 @@ impl Engine {
             } else {
                 None
             };
-            reports.push(LinkReport { waits_for, ..LinkReport::from(link) });
+            let entitlements = of_one.then(|| self.held(&link));
+            reports.push(LinkReport { waits_for, entitlements, ..LinkReport::from(link) });
         }
         Ok(reports)
+    }
+
+    fn held(&self, link: &Link) -> HeldReport {
+        let name = self.targets().get(&link.key.target).map_or(link.key.target.as_str(), Target::name);
+        let told = |held: Vec<Held>| -> Vec<HeldEntitlement> {
+            held.into_iter()
+                .map(|Held { entitlement, because }| HeldEntitlement {
+                    id: composite(name, &entitlement),
+                    order: entitlement.order,
+                    valid_to: entitlement.valid_to,
+                    because: because.iter().map(holdings::in_words).collect(),
+                })
+                .collect()
+        };
+        let holdings::Holdings { owned, shared, foreign } = holdings::holdings(link);
+        HeldReport { owned: told(owned), shared: told(shared), foreign: told(foreign) }
     }
 
     /// Makes links due at once. Returns how many.

@@ -243,6 +243,9 @@ pub struct CatalogueCsv {
     /// The column that says `retired` where the target gives it to nobody new.
     #[serde(default = "state_column")]
     pub state: String,
+    /// The column that says `false`, `no`, `n` or `0` where the target gives it to nobody new.
+    #[serde(default = "active_column")]
+    pub active: String,
     /// The column with how many people may hold it, where that is limited.
     #[serde(default = "assignments_column")]
     pub assignments: String,
@@ -259,6 +262,9 @@ fn owner_column() -> String {
 }
 fn state_column() -> String {
     "state".to_owned()
+}
+fn active_column() -> String {
+    "active".to_owned()
 }
 fn assignments_column() -> String {
     "assignments".to_owned()

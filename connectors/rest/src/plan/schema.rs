@@ -2,7 +2,11 @@
 
 use crate::config::{self, Config, Pages};
 use connector_declared::fnv1a;
-use connector_spi::{AttrSchema, Kind, KindCaps, KindRole, KindSchema, Provenance, ReadAfterWrite, TargetSchema};
+use connector_spi::{
+    AccountState, AttrSchema, Declared, DeclaredEntitlement, DeclaredKind, Kind, KindCaps, KindRole, KindSchema,
+    Provenance, ReadAfterWrite, TargetSchema,
+};
+use std::collections::BTreeSet;
 
 /// The schema, with a revision that changes when anything in it does.
 pub(super) fn of(config: &Config) -> TargetSchema {
@@ -12,6 +16,37 @@ pub(super) fn of(config: &Config) -> TargetSchema {
     let text = serde_json::to_vec(&schema).unwrap_or_default();
     schema.revision = format!("{:016x}", fnv1a(&text));
     schema
+}
+
+/// What the file tells before anything is opened.
+pub(super) fn declared(config: &Config) -> Declared {
+    let kind = |(name, kind): (&String, &config::Kind)| {
+        let types = kind.attributes.iter().map(|(name, attribute)| (name.clone(), attribute.ty)).collect();
+        (Kind::from(name.as_str()), DeclaredKind { types, closes_to: Some(closes_to(config, kind)) })
+    };
+    let entitlement = |(name, entitlement): (&String, &config::Entitlement)| {
+        let read = entitlement.read.as_ref();
+        let told = DeclaredEntitlement {
+            ordered: read.is_some_and(|read| read.order.is_some()),
+            scoped: read.is_some_and(|read| !read.scope.is_empty()),
+        };
+        (Kind::from(name.as_str()), told)
+    };
+    Declared {
+        kinds: config.kinds.iter().map(kind).collect(),
+        entitlements: config.kinds.values().flat_map(|kind| &kind.entitlements).map(entitlement).collect(),
+    }
+}
+
+/// The closing states that the file has a request for.
+fn closes_to(config: &Config, kind: &config::Kind) -> BTreeSet<AccountState> {
+    let states = &kind.states;
+    let all = [
+        (AccountState::Disabled, states.disabled.is_some()),
+        (AccountState::Blocked, states.blocked.is_some()),
+        (AccountState::Expired, states.expired.is_some()),
+    ];
+    all.into_iter().filter(|(_, has)| *has && !config.read_only).map(|(state, _)| state).collect()
 }
 
 fn kind_schema(config: &Config, kind: &config::Kind) -> KindSchema {
@@ -53,7 +88,7 @@ fn caps(config: &Config, kind: &config::Kind) -> KindCaps {
         create: writes && kind.create.is_some(),
         update: writes && (!kind.update.is_empty() || !kind.entitlements.is_empty()),
         delete: writes && kind.delete.is_some(),
-        disable: writes && (kind.states.disabled.is_some() || kind.states.blocked.is_some()),
+        disable: !closes_to(config, kind).is_empty(),
         list: kind.list.is_some(),
         sync: false,
         find_by: kind.find.iter().map(|find| find.key.clone()).collect(),

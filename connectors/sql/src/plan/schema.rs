@@ -2,8 +2,11 @@
 
 use super::KindPlan;
 use crate::config::{self, Config, SessionRevocation, TakesEffect};
-use connector_spi::{AccountState, AttrSchema, Kind, KindCaps, KindSchema, Provenance, ReadAfterWrite, TargetSchema};
-use std::collections::BTreeMap;
+use connector_spi::{
+    AccountState, AttrSchema, Declared, DeclaredEntitlement, DeclaredKind, Kind, KindCaps, KindSchema, Provenance,
+    ReadAfterWrite, TargetSchema,
+};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The schema, with a revision that changes when anything in it does.
 pub(super) fn of(config: &Config, plans: &BTreeMap<Kind, KindPlan>) -> TargetSchema {
@@ -17,6 +20,34 @@ pub(super) fn of(config: &Config, plans: &BTreeMap<Kind, KindPlan>) -> TargetSch
 /// FNV-1a, 64 bits: the same on every build and machine, which the standard library does not promise of its hasher.
 pub(crate) fn fnv1a(octets: &[u8]) -> u64 {
     octets.iter().fold(0xcbf2_9ce4_8422_2325, |hash, octet| (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// What the file tells before anything is opened.
+pub(super) fn declared(config: &Config) -> Declared {
+    let kind = |(name, kind): (&String, &config::Kind)| {
+        let types = kind.attributes.iter().map(|(name, attribute)| (name.clone(), attribute.ty)).collect();
+        (Kind::from(name.as_str()), DeclaredKind { types, closes_to: Some(closes_to(config, kind)) })
+    };
+    let entitlement = |(name, entitlement): (&String, &config::Entitlement)| {
+        // Whether a statement gives a place is not told by its text.
+        let told = DeclaredEntitlement { ordered: false, scoped: !entitlement.scope.is_empty() };
+        (Kind::from(name.as_str()), told)
+    };
+    Declared {
+        kinds: config.kinds.iter().map(kind).collect(),
+        entitlements: config.kinds.values().flat_map(|kind| &kind.entitlements).map(entitlement).collect(),
+    }
+}
+
+/// The closing states that the file has statements for.
+fn closes_to(config: &Config, kind: &config::Kind) -> BTreeSet<AccountState> {
+    let states = &kind.states;
+    let all = [
+        (AccountState::Disabled, !states.disabled.is_empty()),
+        (AccountState::Blocked, !states.blocked.is_empty()),
+        (AccountState::Expired, !states.expired.is_empty()),
+    ];
+    all.into_iter().filter(|(_, has)| *has && !config.read_only).map(|(state, _)| state).collect()
 }
 
 fn kind_schema(config: &Config, plan: &KindPlan) -> KindSchema {
@@ -52,14 +83,13 @@ fn caps(config: &Config, plan: &KindPlan) -> KindCaps {
     let writes = !config.read_only;
     let grants = plan.entitlements.values().any(|one| !one.add.is_empty() || !one.remove.is_empty());
     let versioned = plan.touch.iter().chain(plan.update.iter().map(|step| &step.named)).any(|one| one.takes("version"));
-    let closes = [AccountState::Disabled, AccountState::Blocked].iter().any(|state| plan.states.contains_key(state));
     let ends_sessions = config.session_revocation != SessionRevocation::None
         && (!plan.revoke_sessions.is_empty() || plan.after.iter().any(|one| one.on.contains(&config::When::Sessions)));
     KindCaps {
         create: writes && plan.insert.is_some(),
         update: writes && (!plan.update.is_empty() || grants || !plan.states.is_empty()),
         delete: writes && !plan.delete.is_empty(),
-        disable: writes && closes,
+        disable: !closes_to(config, &plan.config).is_empty(),
         list: plan.list.is_some(),
         sync: plan.changes.is_some(),
         find_by: plan.find.iter().map(|(key, _)| key.clone()).collect(),

@@ -2,6 +2,8 @@
 
 use crate::link::Strip;
 use crate::{Discovery, UnknownEntitlements};
+use connector_spi::{Declared, ValueType};
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use scim::Dialect;
 use serde::{Deserialize, Serialize};
@@ -60,7 +62,10 @@ pub struct AccountConfig {
     pub key: Vec<String>,
     /// Attributes that must agree before an account found by its key is taken for this person's (employee number, NPI).
     pub strong: Vec<String>,
-    /// The target's attributes, each an expression over `user`, or a table with `expr` and `mode`.
+    /// The target's attributes, each an expression over `user` and `access`, or a table with `expr`, `mode` and `type`.
+    /// `access.begins` and `access.ends` are the instants at which the person's access begins and ends by itself (the dates
+    /// of the clinical extension in the zone of the facility, the last day included), or null: map them to what the target
+    /// calls begin and end, so that access ends there even when the gateway is down.
     pub attributes: BTreeMap<String, MappingConfig>,
     /// Before the start date: `none` (no account yet) or `disabled` (made, and switched off).
     pub before_start: BeforeStart,
@@ -189,11 +194,15 @@ pub struct MappingLink {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MappingTable {
-    /// The expression, over `user`, or in a group's mapping over `group`.
+    /// The expression, over `user` and `access`, or in a group's mapping over `group`.
     pub expr: String,
     /// `follow` (kept up to date) or `initial` (given on create only).
     #[serde(default)]
     pub mode: Mode,
+    /// The type that the target reads the values in: `text`, `integer`, `boolean`, `bytes` (the expression gives base64) or
+    /// `timestamp` (RFC 3339). Without it what the target's own settings declare, else what the expression tells.
+    #[serde(rename = "type", default)]
+    pub ty: Option<ValueType>,
 }
 
 /// How a mapped attribute is kept.
@@ -222,7 +231,8 @@ pub enum BeforeStart {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OnLeave {
-    /// What becomes of the account: `disable`, `block` or `delete`.
+    /// What becomes of the account: `disable`, `block`, `expire` or `delete`. What the target has no such state for is
+    /// refused.
     pub end: End,
     /// Which entitlements it loses: `owned` (those given here), `none` or `all`.
     pub strip: Strip,
@@ -245,6 +255,8 @@ pub enum End {
     Disable,
     /// Refused for a reason.
     Block,
+    /// Ended by its date.
+    Expire,
     /// Deleted: only where nothing in the target keeps pointing at it.
     Delete,
 }
@@ -363,6 +375,10 @@ pub struct TargetConfig {
     pub catalogue: Vec<CatalogueConfig>,
     /// Where the catalogue comes from: `config`, or `csv:FILE`.
     pub catalogue_source: String,
+    /// The day of that file.
+    pub catalogue_date: Option<Date>,
+    /// What the connector's settings tell of the target.
+    pub declared: Declared,
 }
 
 /// Everything a policy is compiled from.

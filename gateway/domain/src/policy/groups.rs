@@ -28,12 +28,13 @@ pub(super) fn compile(target: &TargetConfig, env: &Env, at: &str, issues: &mut V
     check_kind(target, group, &at, issues);
     check_attributes(group, &at, issues);
     check_key(&group.key, &group.strong, &group.attributes, &GROUP, &at, issues);
+    let declared = target.declared.kinds.get(&Kind::from(group.kind.as_str()));
     let object = AccountMapping {
         kind: Kind::from(group.kind.as_str()),
         when: group.when.as_ref().and_then(|source| compile_expr(source, env, &format!("{at}/when"), issues)),
         key: group.key.clone(),
         strong: group.strong.clone(),
-        attributes: Attributes::compile(&group.attributes, env, &at, issues).mapped,
+        attributes: Attributes::compile(&group.attributes, declared, env, &at, issues).mapped,
         before_start: Default::default(),
         // Nobody logs in to a group, and it holds no entitlements.
         on_leave: OnLeave { end: end(group.on_delete), strip: Strip::None, sessions: false },

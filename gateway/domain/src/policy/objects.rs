@@ -3,9 +3,10 @@
 use super::{
     AccountConfig, End, Issue, MappingConfig, Mode, ObjectConfig, ObjectEnd, OnLeave, TargetConfig, compile_expr,
 };
-use crate::mapping::AccountMapping;
+use crate::mapping::{AccountMapping, Mapped};
+use crate::native;
 use connector_expr::Env;
-use connector_spi::Kind;
+use connector_spi::{AccountState, DeclaredKind, Kind};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The account's mapping and those of the further objects.
@@ -16,11 +17,11 @@ pub(super) fn compile(
     issues: &mut Vec<Issue>,
 ) -> (Option<AccountMapping>, Vec<AccountMapping>) {
     let mut account =
-        target.account.as_ref().map(|account| compile_account(account, env, &format!("{at}/account"), issues));
+        target.account.as_ref().map(|account| compile_account(target, account, env, &format!("{at}/account"), issues));
     let mut others: Vec<AccountMapping> = target
         .objects
         .iter()
-        .map(|(kind, object)| compile_object(kind, object, env, &format!("{at}/object/{kind}"), issues))
+        .map(|(kind, object)| compile_object(target, kind, object, env, &format!("{at}/object/{kind}"), issues))
         .collect();
     if account.is_none() && !others.is_empty() {
         issues.push(Issue {
@@ -43,8 +44,16 @@ pub(super) fn compile(
     (account, others)
 }
 
-fn compile_account(account: &AccountConfig, env: &Env, at: &str, issues: &mut Vec<Issue>) -> AccountMapping {
-    let attributes = Attributes::compile(&account.attributes, env, at, issues);
+fn compile_account(
+    target: &TargetConfig,
+    account: &AccountConfig,
+    env: &Env,
+    at: &str,
+    issues: &mut Vec<Issue>,
+) -> AccountMapping {
+    let declared = target.declared.kinds.get(&Kind::from(account.kind.as_str()));
+    check_end(account.on_leave.end, declared, at, issues);
+    let attributes = Attributes::compile(&account.attributes, declared, env, at, issues);
     check_key(&account.key, &account.strong, &account.attributes, &PERSON, at, issues);
     AccountMapping {
         kind: Kind::from(account.kind.as_str()),
@@ -61,8 +70,16 @@ fn compile_account(account: &AccountConfig, env: &Env, at: &str, issues: &mut Ve
     }
 }
 
-fn compile_object(kind: &str, object: &ObjectConfig, env: &Env, at: &str, issues: &mut Vec<Issue>) -> AccountMapping {
-    let attributes = Attributes::compile(&object.attributes, env, at, issues);
+fn compile_object(
+    target: &TargetConfig,
+    kind: &str,
+    object: &ObjectConfig,
+    env: &Env,
+    at: &str,
+    issues: &mut Vec<Issue>,
+) -> AccountMapping {
+    let declared = target.declared.kinds.get(&Kind::from(kind));
+    let attributes = Attributes::compile(&object.attributes, declared, env, at, issues);
     check_key(&object.key, &object.strong, &object.attributes, &PERSON, at, issues);
     let end = match object.on_leave {
         ObjectEnd::Disable | ObjectEnd::Keep => End::Disable,
@@ -84,6 +101,41 @@ fn compile_object(kind: &str, object: &ObjectConfig, env: &Env, at: &str, issues
     }
 }
 
+/// Refuses an end for which the target is known to have no state. That a file says of no state how to come to it is no
+/// refusal of the plain `disable`: the target may have nothing but `delete`, or take a closed account only as a new one.
+fn check_end(end: End, declared: Option<&DeclaredKind>, at: &str, issues: &mut Vec<Issue>) {
+    let state = match end {
+        End::Disable | End::Delete => AccountState::Disabled,
+        End::Block => AccountState::Blocked,
+        End::Expire => AccountState::Expired,
+    };
+    let Some(closes_to) = declared.and_then(|declared| declared.closes_to.as_ref()) else { return };
+    let plain = state == AccountState::Disabled && closes_to.is_empty();
+    if end == End::Delete || plain || closes_to.contains(&state) {
+        return;
+    }
+    let known: Vec<&str> =
+        [(AccountState::Disabled, "disable"), (AccountState::Blocked, "block"), (AccountState::Expired, "expire")]
+            .into_iter()
+            .filter_map(|(state, word)| closes_to.contains(&state).then_some(word))
+            .collect();
+    issues.push(Issue {
+        pointer: format!("{at}/on_leave/end"),
+        message: format!("the target has no way to bring an account to {}", name(state)),
+        hint: (!known.is_empty()).then(|| format!("it takes: {}", known.join(", "))),
+    });
+}
+
+fn name(state: AccountState) -> &'static str {
+    match state {
+        AccountState::Enabled => "enabled",
+        AccountState::Disabled => "disabled",
+        AccountState::Blocked => "blocked",
+        AccountState::Expired => "expired",
+        AccountState::Unknown => "unknown",
+    }
+}
+
 /// What is declared, and what is referred to: an id can be referred to only once there is one.
 fn edges(declared: &[String], references: &BTreeMap<String, Kind>) -> Vec<Kind> {
     let all: BTreeSet<Kind> =
@@ -92,30 +144,42 @@ fn edges(declared: &[String], references: &BTreeMap<String, Kind>) -> Vec<Kind> 
 }
 
 pub(super) struct Attributes {
-    pub(super) mapped: Vec<(String, connector_expr::Expr, Mode)>,
+    pub(super) mapped: Vec<Mapped>,
     references: BTreeMap<String, Kind>,
 }
 
 impl Attributes {
     pub(super) fn compile(
         configs: &BTreeMap<String, MappingConfig>,
+        declared: Option<&DeclaredKind>,
         env: &Env,
         at: &str,
         issues: &mut Vec<Issue>,
     ) -> Attributes {
         let mut compiled = Attributes { mapped: Vec::new(), references: BTreeMap::new() };
         for (name, mapping) in configs {
-            let (source, mode, pointer) = match mapping {
-                MappingConfig::Expr(source) => (source, Mode::Follow, format!("{at}/attributes/{name}")),
-                MappingConfig::Table(table) => (&table.expr, table.mode, format!("{at}/attributes/{name}/expr")),
+            let (source, mode, said, pointer) = match mapping {
+                MappingConfig::Expr(source) => (source, Mode::Follow, None, format!("{at}/attributes/{name}")),
+                MappingConfig::Table(table) => {
+                    (&table.expr, table.mode, table.ty, format!("{at}/attributes/{name}/expr"))
+                }
                 MappingConfig::Link(link) => {
                     compiled.references.insert(name.clone(), Kind::from(link.link.as_str()));
                     continue;
                 }
             };
-            if let Some(expr) = compile_expr(source, env, &pointer, issues) {
-                compiled.mapped.push((name.clone(), expr, mode));
+            let Some(expr) = compile_expr(source, env, &pointer, issues) else { continue };
+            let declared = declared.and_then(|declared| declared.types.get(name)).copied();
+            let ty = native::type_of(said, declared, &expr);
+            if let Some(ty) = ty.filter(|ty| !native::fits(*ty, expr.result())) {
+                issues.push(Issue {
+                    pointer,
+                    message: format!("it gives {}, and {name:?} holds {}", expr.result().name(), native::name(ty)),
+                    hint: None,
+                });
+                continue;
             }
+            compiled.mapped.push(Mapped { name: name.clone(), expr, mode, ty });
         }
         compiled
     }

@@ -29,6 +29,7 @@ pub struct Import {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// In place of the target: a CSV file (RFC 4180) that was exported there, with the names of its columns in the first line.
+    /// Columns `scope.NAME` say where an entitlement holds; of the others those that are named below count, where they are there.
     #[arg(long, value_name = "FILE")]
     csv: Option<String>,
     /// The type of all entries of `--csv`; without it each line tells its own in the column `type`.
@@ -40,6 +41,21 @@ pub struct Import {
     /// The column of `--csv` with what people call it.
     #[arg(long, value_name = "COLUMN", default_value = "display")]
     display: String,
+    /// The column of `--csv` with who answers for it.
+    #[arg(long, value_name = "COLUMN", default_value = "owner")]
+    owner: String,
+    /// The column of `--csv` that says `true`, `yes`, `y` or `1` where holding it needs care.
+    #[arg(long, value_name = "COLUMN", default_value = "sensitive")]
+    sensitive: String,
+    /// The column of `--csv` that says `retired` where the target gives it to nobody new.
+    #[arg(long, value_name = "COLUMN", default_value = "state")]
+    state: String,
+    /// The column of `--csv` that says `false`, `no`, `n` or `0` where the target gives it to nobody new.
+    #[arg(long, value_name = "COLUMN", default_value = "active")]
+    active: String,
+    /// The column of `--csv` with how many people may hold it, where that is limited.
+    #[arg(long, value_name = "COLUMN", default_value = "assignments")]
+    assignments: String,
     /// Say what would change, and write nothing.
     #[arg(long)]
     dry_run: bool,
@@ -65,7 +81,7 @@ impl Import {
     fn run(self) -> Outcome {
         let Found { types, entries, unlisted } = self.found()?;
         let out = self.out.display().to_string();
-        let before = if self.out.exists() { read(&csv(&out, None, "value", "display"))? } else { Vec::new() };
+        let before = if self.out.exists() { read(&as_written(&out))? } else { Vec::new() };
         let after = merged(&before, &types, entries);
         let change = Change::between(&before, &after);
         if !self.dry_run {
@@ -91,7 +107,17 @@ impl Import {
 
     fn found(&self) -> Result<Found, Failure> {
         if let Some(file) = &self.csv {
-            let entries = read(&csv(file, self.ty.clone(), &self.value, &self.display))?;
+            let entries = read(&CatalogueCsv {
+                file: file.clone(),
+                ty: self.ty.clone(),
+                value: self.value.clone(),
+                display: self.display.clone(),
+                owner: self.owner.clone(),
+                sensitive: self.sensitive.clone(),
+                state: self.state.clone(),
+                active: self.active.clone(),
+                assignments: self.assignments.clone(),
+            })?;
             let types = entries.iter().map(|entry| entry.ty.clone()).chain(self.ty.clone()).collect();
             return Ok(Found { types, entries, unlisted: Vec::new() });
         }
@@ -115,16 +141,19 @@ struct Found {
     unlisted: Vec<String>,
 }
 
-fn csv(file: &str, ty: Option<String>, value: &str, display: &str) -> CatalogueCsv {
+/// How this command writes: with the columns that `[target.catalogue_csv]` looks for.
+fn as_written(file: &str) -> CatalogueCsv {
+    let column = str::to_owned;
     CatalogueCsv {
         file: file.to_owned(),
-        ty,
-        value: value.to_owned(),
-        display: display.to_owned(),
-        owner: "owner".to_owned(),
-        sensitive: "sensitive".to_owned(),
-        state: "state".to_owned(),
-        assignments: "assignments".to_owned(),
+        ty: None,
+        value: column("value"),
+        display: column("display"),
+        owner: column("owner"),
+        sensitive: column("sensitive"),
+        state: column("state"),
+        active: column("active"),
+        assignments: column("assignments"),
     }
 }
 

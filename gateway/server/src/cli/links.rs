@@ -5,6 +5,7 @@ use super::paper::{columns, moment, print, print_json, text};
 use super::{Outcome, Running};
 use clap::Args;
 use serde_json::Value;
+use std::fmt::Write;
 
 #[derive(Debug, Args)]
 pub struct Links {
@@ -48,8 +49,33 @@ impl Links {
         let heads =
             ["LINK", "RESOURCE", "TARGET", "KIND", "STATE", "LANE", "DUE", "ATTEMPT", "NATIVE ID", "LAST ERROR"];
         print(&columns(heads, links.iter().map(row)));
+        print(&links.iter().map(details).collect::<String>());
         Ok(true)
     }
+}
+
+/// What stands in no column: what the target remarked on the last write, and, where one person was asked for, what the account
+/// holds and by whose doing.
+fn details(link: &Value) -> String {
+    let mut out = String::new();
+    let list = |path: &str| link.pointer(path).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    for warning in list("/warnings") {
+        let _ = writeln!(out, "  warning  {}", text(warning));
+    }
+    for how in ["owned", "shared", "foreign"] {
+        for one in list(&format!("/entitlements/{how}")) {
+            let because = one.get("because").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let because: Vec<String> = because.iter().map(text).collect();
+            let because =
+                if because.is_empty() { String::new() } else { format!(", because of {}", because.join(", ")) };
+            let _ = writeln!(out, "  {how:<8} {}{because}", text(one.get("id").unwrap_or(&Value::Null)));
+        }
+    }
+    if out.is_empty() {
+        return out;
+    }
+    let field = |path: &str| text(link.pointer(path).unwrap_or(&Value::Null));
+    format!("\nlink {} ({}, {})\n{out}", field("/id"), field("/key/target"), field("/key/kind"))
 }
 
 fn row(link: &Value) -> [String; 10] {

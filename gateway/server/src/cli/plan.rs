@@ -40,7 +40,13 @@ fn shown(plan: &Value) -> String {
         if !field(target, "because").is_null() {
             let _ = writeln!(out, "  because  {}", of("because"));
         }
-        let lists = [("attributes", "writes"), ("give", "gives"), ("take", "takes"), ("foreign", "foreign, stays")];
+        let lists = [
+            ("attributes", "writes"),
+            ("give", "gives"),
+            ("take", "takes"),
+            ("shared", "shared, stays"),
+            ("foreign", "foreign, stays"),
+        ];
         for (name, title) in lists {
             let list = field(target, name);
             for item in list.as_array().into_iter().flatten() {

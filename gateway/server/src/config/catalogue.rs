@@ -2,8 +2,12 @@
 
 use super::{CatalogueCsv, Problem};
 use gateway_domain::policy::CatalogueConfig;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 const MAX_FILE: u64 = 64 << 20;
 const MAX_LINES: usize = 500_000;
@@ -12,6 +16,17 @@ const MAX_PROBLEMS: usize = 20;
 
 /// The word for an entry that is given to nobody new.
 pub const RETIRED: &str = "retired";
+
+/// The file's name, without where it lies: that is nobody's business who reads the catalogue.
+pub fn name(config: &CatalogueCsv) -> String {
+    Path::new(&config.file).file_name().map_or_else(|| config.file.clone(), |name| name.to_string_lossy().into_owned())
+}
+
+/// The day, in UTC, on which the file was written.
+pub fn day(config: &CatalogueCsv) -> Option<Date> {
+    let written = fs::metadata(&config.file).ok()?.modified().ok()?;
+    Some(Timestamp::try_from(written).ok()?.to_zoned(TimeZone::UTC).date())
+}
 
 /// Reads the file. Columns `scope.NAME` say where an entitlement holds.
 pub fn read(config: &CatalogueCsv) -> Result<Vec<CatalogueConfig>, Vec<Problem>> {
@@ -40,7 +55,7 @@ fn entries(config: &CatalogueCsv, text: &str) -> Result<Vec<CatalogueConfig>, Ve
         return Err(vec![problem.hint("name one type for all lines: type = \"…\" in [target.catalogue_csv]")]);
     }
     let (display, owner, sensitive) = (column(&config.display), column(&config.owner), column(&config.sensitive));
-    let (state, assignments) = (column(&config.state), column(&config.assignments));
+    let (state, active, assignments) = (column(&config.state), column(&config.active), column(&config.assignments));
     let scopes: Vec<(usize, &str)> =
         head.iter().enumerate().filter_map(|(n, name)| Some((n, name.trim().strip_prefix("scope.")?))).collect();
     let (mut entries, mut problems, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
@@ -56,9 +71,9 @@ fn entries(config: &CatalogueCsv, text: &str) -> Result<Vec<CatalogueConfig>, Ve
                 value: value.to_owned(),
                 display: cell(display).map(str::to_owned),
                 owner: cell(owner).map(str::to_owned),
-                sensitive: cell(sensitive)
-                    .is_some_and(|text| matches!(text.to_ascii_lowercase().as_str(), "true" | "yes" | "y" | "1")),
-                retired: cell(state).is_some_and(|text| text.eq_ignore_ascii_case(RETIRED)),
+                sensitive: cell(sensitive).is_some_and(|text| is_one_of(text, ["true", "yes", "y", "1"])),
+                retired: cell(state).is_some_and(|text| text.eq_ignore_ascii_case(RETIRED))
+                    || cell(active).is_some_and(|text| is_one_of(text, ["false", "no", "n", "0"])),
                 assignments: seats.clone().unwrap_or_default(),
                 scope: scopes
                     .iter()
@@ -87,6 +102,10 @@ fn entries(config: &CatalogueCsv, text: &str) -> Result<Vec<CatalogueConfig>, Ve
         }
     }
     if problems.is_empty() { Ok(entries) } else { Err(problems) }
+}
+
+fn is_one_of(text: &str, words: [&str; 4]) -> bool {
+    words.iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 /// Records with the line each begins on.
@@ -164,6 +183,7 @@ mod tests {
             owner: "owner".to_owned(),
             sensitive: "sensitive".to_owned(),
             state: "state".to_owned(),
+            active: "active".to_owned(),
             assignments: "assignments".to_owned(),
         }
     }
@@ -180,6 +200,16 @@ mod tests {
         assert!(one.sensitive && !two.sensitive);
         assert_eq!(one.scope.get("facility").map(String::as_str), Some("EAST"));
         assert_eq!((two.display.as_deref(), two.scope.len()), (None, 0));
+    }
+
+    #[test]
+    fn who_is_given_to_nobody_new_is_told_by_either_column() {
+        let text = "id,state,active\nT1,,true\nT2,,FALSE\nT3,Retired,\nT4,current,\n";
+
+        let entries = entries(&config(Some("template")), text).unwrap();
+
+        let retired: Vec<&str> = entries.iter().filter(|one| one.retired).map(|one| one.value.as_str()).collect();
+        assert_eq!(retired, ["T2", "T3"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::load::{Load, Loaded, LoadedTarget};
 use super::{CatalogueCsv, Config, Problem, Target, catalogue, files, json_place, nearest, shape};
 use crate::{environment, logging};
+use connector_spi::Declared;
 use gateway_domain::Policy;
 use gateway_domain::policy::{CatalogueConfig, Issue, PolicyConfig, SourceConfig, TargetConfig};
 use scim::Types;
@@ -238,7 +239,9 @@ impl Load<'_> {
                 catalogue_source: target
                     .catalogue_csv
                     .as_ref()
-                    .map_or(String::new(), |csv| format!("csv:{}", csv.file)),
+                    .map_or(String::new(), |csv| format!("csv:{}", catalogue::name(csv))),
+                catalogue_date: target.catalogue_csv.as_ref().and_then(catalogue::day),
+                declared: self.declared(target),
             })
             .collect();
         PolicyConfig {
@@ -248,6 +251,12 @@ impl Load<'_> {
             zones: config.facility.iter().map(|(name, facility)| (name.clone(), facility.zone.clone())).collect(),
             tables: config.lookup.clone(),
         }
+    }
+
+    /// What the settings of a target tell of it; nothing where they are not sound, which is told elsewhere.
+    fn declared(&self, target: &Target) -> Declared {
+        let settings = Value::Object(target.settings.clone());
+        self.kinds.named(&target.kind).map(|kind| kind.declared_json(&settings)).unwrap_or_default()
     }
 
     /// A catalogue that could not be read counts as none: the roles that name its entries are not wrong for that.

@@ -125,6 +125,13 @@ async fn the_meditech_like_file_is_tested_on_a_database() {
                 json!([{"query": "SELECT status, end_date = date('now') AS ends_today FROM user_dict"}, sessions.clone()]),
             ),
         ),
+        (
+            "a leaver is ended by the date alone, and the open session ends in the same transaction",
+            account(
+                update(json!({"state": "expired"})),
+                json!([{"query": "SELECT status, end_date = date('now') AS ends_today FROM user_dict"}, sessions.clone()]),
+            ),
+        ),
         ("who is active can log in", account(json!({"op": "effective", "kind": "account", "id": "7"}), json!([]))),
         (
             "sessions are ended",

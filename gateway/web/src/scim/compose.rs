@@ -44,8 +44,11 @@ impl Frame<'_> {
         let View { resource: stored, members, groups, links } = view;
         let needs = needs(ty, projection);
         let mut attrs = stored.attrs;
-        let stored_only =
-            if needs.links && ty.schema.id == scim::USER { self.policy.stored_only(&attrs) } else { Vec::new() };
+        let stored_only = match sync(ty).filter(|_| needs.links) {
+            None => Vec::new(),
+            Some(SYNC_GROUP) => self.policy.group_stored_only(&attrs),
+            Some(_) => self.policy.stored_only(&attrs),
+        };
         if let Some(external_id) = stored.external_ids.get(&self.source.id) {
             attrs.insert("externalId".into(), external_id.as_str().into());
         }
@@ -114,6 +117,9 @@ impl Frame<'_> {
         say("pendingSince", link.pending_since.map(|at| at.to_string()));
         say("lastErrorClass", link.last_error.as_ref().map(|last| last.error.class.name().to_owned()));
         say("lastError", link.last_error.as_ref().map(|last| last.error.message.clone()));
+        if let Some(seen) = link.seen.as_ref().filter(|seen| !seen.warnings.is_empty()) {
+            out.insert("warnings".into(), json!(seen.warnings));
+        }
         Value::Object(out)
     }
 }

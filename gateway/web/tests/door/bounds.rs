@@ -29,6 +29,22 @@ async fn small() -> House {
 }
 
 #[tokio::test]
+async fn a_filtered_listing_that_takes_too_long_is_400_too_many_and_says_what_to_do() {
+    let house = House::open_with(engine(false).await, |options: &mut Options| {
+        options.limits.query = Duration::ZERO;
+    })
+    .await;
+    for number in 0..20 {
+        house.user(&format!("tp{number}")).await;
+    }
+
+    let slow = house.get("/Users?filter=title%20co%20%22nurse%22").await;
+
+    assert_eq!(slow.error(), (400, "tooMany".to_owned()));
+    assert!(slow.json()["detail"].as_str().unwrap().contains("userName"), "it says what to do: {:?}", slow.json());
+}
+
+#[tokio::test]
 async fn a_body_that_announces_too_much_is_413_before_it_is_sent() {
     let house = small().await;
     let bearer = format!("Bearer {}", house.token("hr"));
