@@ -2,13 +2,14 @@
 
 use crate::{
     capture::Captured,
+    checks::config_schema,
     faults::{Fault, FaultProxy},
     host::TestHost,
     subject::{KindFixture, Subject},
 };
 use connector_spi::{
     AccountState, AttrSchema, Attrs, Change, ConnError, Connector, Created, Ctx, Delta, Entitlement, Kind, KindCaps,
-    KindSchema, NativeId, Op, ReadAfterWrite, Record, Result, TargetSchema, Updated, Value,
+    KindRole, KindSchema, NativeId, Op, ReadAfterWrite, Record, Result, TargetSchema, Updated, Value,
 };
 use serde_json::Value as Json;
 use std::{
@@ -26,6 +27,7 @@ use tokio::time::{Instant, sleep};
 pub(crate) enum Stop {
     Failed(String),
     NotApplicable(String),
+    Untested { because: String, add: String },
 }
 
 impl From<ConnError> for Stop {
@@ -45,13 +47,19 @@ macro_rules! ensure {
         }
     };
 }
-/// Ends the check: there is nothing to look at.
+/// Ends the check: what the connector declares leaves nothing to look at.
 macro_rules! not_applicable {
     ($($because:tt)+) => {
         return Err($crate::bench::Stop::NotApplicable(format!($($because)+)))
     };
 }
-pub(crate) use {ensure, not_applicable};
+/// Ends the check: the run lacks something that it takes to try it.
+macro_rules! untested {
+    ($because:expr; add $add:expr) => {
+        return Err($crate::bench::Stop::Untested { because: $because.into(), add: $add.into() })
+    };
+}
+pub(crate) use {ensure, not_applicable, untested};
 
 /// What all checks of one run share.
 pub(crate) struct Run<'s> {
@@ -283,13 +291,53 @@ impl<'s> Bench<'s> {
     pub fn proxy(&self, fault: Fault) -> std::result::Result<&'s Arc<dyn FaultProxy>, Stop> {
         match &self.subject.faults {
             Some(proxy) if proxy.supports(fault) => Ok(proxy),
-            Some(_) => not_applicable!("the fault proxy cannot do {fault:?}"),
-            None => not_applicable!("no fault proxy is given"),
+            Some(_) => untested!(
+                format!("the proxy between cannot bring {fault:?} about");
+                add "a proxy that can, where the target's protocol knows such a fault"
+            ),
+            None => match &self.subject.no_faults {
+                Some(because) => untested!(because; add "a target of this kind that a proxy can stand before"),
+                None => untested!(
+                    "nothing stands between that does harm";
+                    add "where the target's address stands: [harness] address (in a crate Subject::faults)"
+                ),
+            },
+        }
+    }
+
+    /// Ends the check as not applicable where no kind of the schema is an entitlement.
+    pub fn has_entitlements(&self) -> Ending {
+        if self.schema.kinds.values().any(|kind| kind.role == KindRole::Entitlement) {
+            return Ok(());
+        }
+        not_applicable!("the schema declares no entitlements")
+    }
+
+    /// Ends the check as not applicable where the configuration can hold no secret, and as untested where it holds none.
+    pub fn has_secrets(&self) -> Ending {
+        if !self.subject.secrets.is_empty() {
+            return Ok(());
+        }
+        if !config_schema::marks_secrets(&self.subject.kind.config_schema()) {
+            not_applicable!("the configuration's schema marks no secret")
+        }
+        untested!("the configuration refers to no secret"; add "a secret to the settings, and its value to [harness] secrets")
+    }
+
+    /// An entitlement that does not exist.
+    pub fn unknown_entitlement(&self) -> std::result::Result<&'s Entitlement, Stop> {
+        self.has_entitlements()?;
+        match &self.subject.fixture.unknown_entitlement {
+            Some(unknown) => Ok(unknown),
+            None => {
+                untested!("no entitlement is named that does not exist"; add "unknown_entitlement to the legal values")
+            }
         }
     }
 
     /// Two different entitlements of one type.
     pub fn two_entitlements(&self) -> std::result::Result<(&'s Entitlement, &'s Entitlement), Stop> {
+        self.has_entitlements()?;
         let all = &self.subject.fixture.entitlements;
         let pair = all.iter().enumerate().find_map(|(at, one)| {
             all.iter()
@@ -299,7 +347,9 @@ impl<'s> Bench<'s> {
         });
         match pair {
             Some(pair) => Ok(pair),
-            None => not_applicable!("the fixture has no two entitlements of one type"),
+            None => {
+                untested!("there are no two entitlements of one type"; add "two to entitlements in the legal values")
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! All checks by name, in the order of the contract.
 
 mod check;
-mod config_schema;
+pub(crate) mod config_schema;
 mod contract;
 mod crud;
 mod effect;

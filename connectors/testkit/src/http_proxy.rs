@@ -1,4 +1,4 @@
-//! A proxy that does harm to a target over HTTP, without TLS: one request on each connection. It counts the writes that reach the
+//! A proxy that does harm to a target over HTTP, without TLS of its own: one request on each connection. It counts the writes that reach the
 //! target, which is a look at the target for whoever has no other.
 
 use crate::faults::{Fault, FaultProxy};
@@ -38,11 +38,27 @@ type Writes = dyn Fn(&[u8]) -> bool + Send + Sync;
 /// For [`Fault::TruncatedPage`] it ends the answer to whatever reads before its last octets.
 pub struct HttpProxy {
     here: SocketAddr,
-    there: SocketAddr,
-    writes: Arc<Writes>,
-    passed: Arc<AtomicU64>,
-    fault: Arc<Mutex<Fault>>,
+    line: Arc<Line>,
     listening: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What every connection needs to know.
+struct Line {
+    there: SocketAddr,
+    names: Option<Names>,
+    writes: Box<Writes>,
+    passed: AtomicU64,
+    fault: Mutex<Fault>,
+}
+
+/// What the target is called by itself and by the connector, as `host:port` of an `https` address: requests carry the target's
+/// own name, since many hosts share one address by it, and the addresses in heads of answers lead back to the connector's.
+#[derive(Debug, Clone)]
+pub struct Names {
+    /// The target's own.
+    pub there: String,
+    /// What the connector was given.
+    pub here: String,
 }
 
 impl HttpProxy {
@@ -54,11 +70,23 @@ impl HttpProxy {
         there: SocketAddr,
         writes: impl Fn(&[u8]) -> bool + Send + Sync + 'static,
     ) -> io::Result<Arc<Self>> {
+        Self::between(there, None, writes).await
+    }
+
+    /// As [`before`](Self::before), where something else takes TLS off before it and puts TLS on behind it.
+    ///
+    /// # Errors
+    /// When no port can be had.
+    pub async fn between(
+        there: SocketAddr,
+        names: Option<Names>,
+        writes: impl Fn(&[u8]) -> bool + Send + Sync + 'static,
+    ) -> io::Result<Arc<Self>> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let here = listener.local_addr()?;
-        let fault = Arc::new(Mutex::new(Fault::Off));
-        let (writes, passed) = (Arc::new(writes), Arc::default());
-        let proxy = Self { here, there, writes, passed, fault, listening: Mutex::default() };
+        let (passed, fault) = (AtomicU64::new(0), Mutex::new(Fault::Off));
+        let line = Line { there, names, writes: Box::new(writes), passed, fault };
+        let proxy = Self { here, line: Arc::new(line), listening: Mutex::default() };
         proxy.listen(listener);
         Ok(Arc::new(proxy))
     }
@@ -76,12 +104,11 @@ impl HttpProxy {
     }
 
     fn listen(&self, listener: TcpListener) {
-        let (there, fault) = (self.there, Arc::clone(&self.fault));
-        let (writes, passed) = (Arc::clone(&self.writes), Arc::clone(&self.passed));
+        let line = Arc::clone(&self.line);
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (writes, passed, fault) = (Arc::clone(&writes), Arc::clone(&passed), Arc::clone(&fault));
-                tokio::spawn(serve(client, there, writes, passed, fault));
+                let line = Arc::clone(&line);
+                tokio::spawn(async move { serve(client, &line).await });
             }
         });
         *self.listening() = Some(task);
@@ -128,7 +155,7 @@ impl FaultProxy for HttpProxy {
     }
 
     async fn set(&self, fault: Fault) {
-        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+        *self.line.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
         if fault == Fault::ResetBeforeSend { self.refuse().await } else { self.welcome().await }
     }
 }
@@ -137,20 +164,14 @@ impl FaultProxy for HttpProxy {
 #[async_trait]
 impl StateProbe for HttpProxy {
     async fn state(&self) -> String {
-        self.passed.load(Ordering::SeqCst).to_string()
+        self.line.passed.load(Ordering::SeqCst).to_string()
     }
 }
 
-async fn serve(
-    mut client: TcpStream,
-    there: SocketAddr,
-    writes: Arc<Writes>,
-    passed: Arc<AtomicU64>,
-    fault: Arc<Mutex<Fault>>,
-) -> Option<()> {
-    let request = read_request(&mut client).await?;
-    let fault = *fault.lock().unwrap_or_else(PoisonError::into_inner);
-    let writes = writes(&request);
+async fn serve(mut client: TcpStream, line: &Line) -> Option<()> {
+    let request = read_request(&mut client, line.names.as_ref()).await?;
+    let fault = *line.fault.lock().unwrap_or_else(PoisonError::into_inner);
+    let writes = (line.writes)(&request);
     let canned = |status: &str, kind: &str, more: &str, body: &str| {
         let length = body.len();
         format!(
@@ -175,11 +196,14 @@ async fn serve(
         // A connection from before nobody listened ends without an answer.
         Fault::ResetBeforeSend => return None,
         Fault::Off | Fault::ResetAfterSend | Fault::TruncatedPage => {
-            let mut target = TcpStream::connect(there).await.ok()?;
-            passed.fetch_add(u64::from(writes), Ordering::SeqCst);
+            let mut target = TcpStream::connect(line.there).await.ok()?;
+            line.passed.fetch_add(u64::from(writes), Ordering::SeqCst);
             target.write_all(&request).await.ok()?;
             let mut answer = Vec::new();
             target.read_to_end(&mut answer).await.ok()?;
+            if let Some(names) = &line.names {
+                answer = led_back(answer, names);
+            }
             if fault == Fault::TruncatedPage && !writes {
                 answer.truncate(answer.len().saturating_sub(CUT));
             }
@@ -193,8 +217,26 @@ async fn serve(
     client.shutdown().await.ok()
 }
 
+/// The answer, with the target's own address in its head made the connector's.
+fn led_back(answer: Vec<u8>, names: &Names) -> Vec<u8> {
+    let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { return answer };
+    let (head, rest) = answer.split_at(end);
+    let Ok(head) = std::str::from_utf8(head) else { return answer };
+    let head = head.replace(&format!("https://{}/", names.there), &format!("https://{}/", names.here));
+    [head.as_bytes(), rest].concat()
+}
+
+/// The head of a request with the target's own name in place of the connector's.
+fn named(head: &str, names: &Names) -> String {
+    let line = |line: &str| match line.split_once(':') {
+        Some((name, _)) if name.eq_ignore_ascii_case("host") => format!("{name}: {}", names.there),
+        _ => line.to_owned(),
+    };
+    head.split("\r\n").map(line).collect::<Vec<_>>().join("\r\n")
+}
+
 /// The whole request, told to close its connection.
-async fn read_request(client: &mut TcpStream) -> Option<Vec<u8>> {
+async fn read_request(client: &mut TcpStream, names: Option<&Names>) -> Option<Vec<u8>> {
     let mut got = Vec::new();
     let mut block = vec![0; 16_384];
     loop {
@@ -205,7 +247,7 @@ async fn read_request(client: &mut TcpStream) -> Option<Vec<u8>> {
             });
             let length = stated.unwrap_or(0);
             if got.len() >= end + 4 + length {
-                let mut whole = head.into_bytes();
+                let mut whole = names.map_or_else(|| head.clone(), |names| named(&head, names)).into_bytes();
                 whole.extend_from_slice(b"\r\nconnection: close\r\n\r\n");
                 whole.extend_from_slice(got.get(end + 4..)?);
                 return Some(whole);
@@ -215,5 +257,25 @@ async fn read_request(client: &mut TcpStream) -> Option<Vec<u8>> {
             Ok(count) if count > 0 && got.len() < LARGEST => got.extend_from_slice(block.get(..count)?),
             _ => return None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_carries_the_targets_name_and_an_answers_head_leads_back() {
+        let names = Names { there: "ehr.hosp.example".into(), here: "127.0.0.1:7".into() };
+        assert_eq!(
+            named("GET / HTTP/1.1\r\nHost: 127.0.0.1:7\r\nx: y", &names),
+            "GET / HTTP/1.1\r\nHost: ehr.hosp.example\r\nx: y"
+        );
+        let answer =
+            b"HTTP/1.1 201 x\r\nlocation: https://ehr.hosp.example/a\r\n\r\nhttps://ehr.hosp.example/a".to_vec();
+        assert_eq!(
+            led_back(answer, &names),
+            b"HTTP/1.1 201 x\r\nlocation: https://127.0.0.1:7/a\r\n\r\nhttps://ehr.hosp.example/a"
+        );
     }
 }

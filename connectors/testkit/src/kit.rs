@@ -88,6 +88,7 @@ async fn one(run: &Run<'_>, check: &Check) -> Verdict {
     let reason = match ending {
         Ok(Ok(Ok(()))) => return Verdict::Passed,
         Ok(Ok(Err(Stop::NotApplicable(because)))) => return Verdict::NotApplicable { because },
+        Ok(Ok(Err(Stop::Untested { because, add }))) => return Verdict::Untested { because, add },
         Ok(Ok(Err(Stop::Failed(reason)))) => reason,
         Ok(Err(_panic)) => "the connector panicked".to_owned(),
         Err(_elapsed) => format!("the check has not ended after {PATIENCE:?}"),

@@ -45,7 +45,7 @@ pub mod subject;
 pub use database_proxy::DatabaseProxy;
 pub use faults::{Fault, FaultProxy};
 pub use host::TestHost;
-pub use http_proxy::HttpProxy;
+pub use http_proxy::{HttpProxy, Names};
 pub use kit::{names, run, run_only};
 pub use ldap_proxy::{LdapProxy, LdapWrite};
 pub use memory::Memory;

@@ -16,11 +16,31 @@ pub enum Verdict {
         /// The calls of the check, in order, without secrets.
         exchange: Vec<String>,
     },
-    /// The check has nothing to look at.
+    /// What the connector declares leaves the check nothing to look at.
     NotApplicable {
-        /// The capability that is not declared, or the part of the subject that is not given.
+        /// What is not declared.
         because: String,
     },
+    /// It could not be tried: nothing is known of what the connector does.
+    Untested {
+        /// What the run lacks.
+        because: String,
+        /// What to give it.
+        add: String,
+    },
+}
+
+impl Verdict {
+    /// The word of the table.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Verdict::Passed => "passed",
+            Verdict::Failed { .. } => "FAILED",
+            Verdict::NotApplicable { .. } => "n/a",
+            Verdict::Untested { .. } => "untested",
+        }
+    }
 }
 
 /// One line of the table.
@@ -57,7 +77,13 @@ impl Report {
         self.rows.iter().filter(|row| matches!(row.verdict, Verdict::Failed { .. })).map(|row| row.check).collect()
     }
 
-    /// 0 when nothing failed, else 1.
+    /// Names of the checks that could not be tried.
+    #[must_use]
+    pub fn untested(&self) -> Vec<&'static str> {
+        self.rows.iter().filter(|row| matches!(row.verdict, Verdict::Untested { .. })).map(|row| row.check).collect()
+    }
+
+    /// 0 when nothing failed, else 1. What had to be tried and was not is for [`crate::required::lacking`] to say.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         u8::from(!self.failed().is_empty())
@@ -83,7 +109,7 @@ pub fn table(reports: &[Report]) -> String {
     let checks: Vec<&str> =
         reports.first().map_or_else(Vec::new, |report| report.rows.iter().map(|row| row.check).collect());
     let first = checks.iter().map(|check| check.len()).max().unwrap_or(0);
-    let wide = |report: &Report| report.connector.len().max(6);
+    let wide = |report: &Report| report.connector.len().max(8);
     let mut text = format!("{:first$}", "check");
     for report in reports {
         text += &format!("  {:width$}", report.connector, width = wide(report));
@@ -92,12 +118,7 @@ pub fn table(reports: &[Report]) -> String {
     for check in checks {
         text += &format!("{check:first$}");
         for report in reports {
-            let mark = match report.verdict(check) {
-                Some(Verdict::Passed) => "passed",
-                Some(Verdict::Failed { .. }) => "FAILED",
-                Some(Verdict::NotApplicable { .. }) => "n/a",
-                None => "-",
-            };
+            let mark = report.verdict(check).map_or("-", Verdict::word);
             text += &format!("  {mark:width$}", width = wide(report));
         }
         text.push('\n');
@@ -108,6 +129,9 @@ pub fn table(reports: &[Report]) -> String {
                 Verdict::Passed => {}
                 Verdict::NotApplicable { because } => {
                     text += &format!("\n{}: {} is not applicable: {because}", report.connector, row.check);
+                }
+                Verdict::Untested { because, add } => {
+                    text += &format!("\n{}: {} is untested: {because}; add {add}", report.connector, row.check);
                 }
                 Verdict::Failed { reason, exchange } => {
                     text += &format!("\n{}: {} failed: {reason}", report.connector, row.check);

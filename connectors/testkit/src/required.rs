@@ -140,6 +140,16 @@ pub fn required(kind: &str) -> Vec<&'static str> {
     all.filter(|check| networked || !NETWORKED.contains(check)).collect()
 }
 
+/// The required checks of a run that were neither passed nor failed, in the order of the contract: a capability that is not
+/// declared, or something that the run lacks. A run of some checks only is asked for those only.
+#[must_use]
+pub fn lacking(kind: &str, report: &Report) -> Vec<&'static str> {
+    let required = required(kind);
+    let unproven = |verdict: &Verdict| matches!(verdict, Verdict::NotApplicable { .. } | Verdict::Untested { .. });
+    let rows = report.rows.iter().filter(|row| unproven(&row.verdict) && required.contains(&row.check));
+    rows.map(|row| row.check).collect()
+}
+
 /// The required checks that did not pass, each with the reason.
 #[must_use]
 pub fn missing(kind: &str, report: &Report) -> Vec<String> {
@@ -147,6 +157,9 @@ pub fn missing(kind: &str, report: &Report) -> Vec<String> {
         Some(Verdict::Passed) => None,
         Some(Verdict::Failed { reason, .. }) => Some(format!("{check} failed: {reason}")),
         Some(Verdict::NotApplicable { because }) => Some(format!("{check} is required, but not applicable: {because}")),
+        Some(Verdict::Untested { because, add }) => {
+            Some(format!("{check} is required, but untested: {because}; add {add}"))
+        }
         None => Some(format!("{check} is required, but did not run")),
     };
     required(kind).into_iter().filter_map(told).collect()
@@ -155,7 +168,7 @@ pub fn missing(kind: &str, report: &Report) -> Vec<String> {
 /// For tests: panics with the table unless every required check passed and no other failed.
 ///
 /// # Panics
-/// When a check failed, or a required one was not applicable.
+/// When a check failed, or a required one was not applicable or untested.
 #[track_caller]
 #[allow(clippy::panic)] // The assertion of a test.
 pub fn assert_required(kind: &str, report: &Report) {
@@ -192,5 +205,20 @@ mod tests {
         }
         let off = Report { connector: "ldap".into(), rows };
         assert_eq!((off.exit_code(), missing("ldap", &off).len()), (0, 1));
+        assert_eq!(lacking("ldap", &off), ["state.disable_keeps_entitlements_readable"]);
+    }
+
+    #[test]
+    fn a_required_check_that_could_not_be_tried_is_lacking_and_another_is_not() {
+        let untested = |check| {
+            let verdict = Verdict::Untested { because: "nothing stands between".into(), add: "an address".into() };
+            Row { check, verdict }
+        };
+        // A directory knows no 429, so a directory's connector is not asked for it.
+        let rows = vec![untested("fault.429_with_retry_after"), untested("fault.503_is_transient")];
+        let report = Report { connector: "x".into(), rows };
+        assert_eq!(lacking("ldap", &report), ["fault.503_is_transient"]);
+        assert_eq!(lacking("rest", &report), ["fault.429_with_retry_after", "fault.503_is_transient"]);
+        assert_eq!(report.untested().len(), 2);
     }
 }

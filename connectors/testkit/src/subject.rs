@@ -23,6 +23,8 @@ pub struct Subject {
     pub fixture: Fixture,
     /// Something between connector and target that does harm on command.
     pub faults: Option<Arc<dyn FaultProxy>>,
+    /// Why `faults` is `None`, where there is more to say than that nobody gave one.
+    pub no_faults: Option<String>,
     /// A look at the target that does not go through the connector.
     pub probe: Option<Arc<dyn StateProbe>>,
     /// The protocol itself, for a plugin process.
@@ -42,6 +44,7 @@ impl Subject {
             secrets: BTreeMap::new(),
             fixture,
             faults: None,
+            no_faults: None,
             probe: None,
             wire: None,
             network: None,

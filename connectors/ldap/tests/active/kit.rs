@@ -4,7 +4,8 @@ use super::*;
 use connector_spi::Erase;
 use connector_testkit::{Subject, run};
 
-/// Checks that need a proxy which does harm: those run over OpenLDAP, whose protocol is the same.
+/// Checks that need a proxy which does harm. They run over OpenLDAP, whose protocol is the same, and over this domain by
+/// `chartgate connector test`, which takes TLS off before its proxy.
 const BY_FAULT: [&str; 2] = ["fault.", "create.lost_response"];
 
 pub async fn the_contract_is_kept(domain: &Domain) {

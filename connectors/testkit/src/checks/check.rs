@@ -1,7 +1,7 @@
 //! check: is the target there, and does it let us in?
 
 use crate::{
-    bench::{Bench, Ending, Stop, ensure, not_applicable},
+    bench::{Bench, Ending, Stop, ensure, untested},
     host::TestHost,
 };
 use connector_spi::{Class, ConnError, Health, Host, Op, Result};
@@ -9,7 +9,9 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 pub(super) async fn no_side_effects(b: &Bench<'_>) -> Ending {
-    let Some(probe) = &b.subject.probe else { not_applicable!("no look at the target's state is given") };
+    let Some(probe) = &b.subject.probe else {
+        untested!("nothing looks at the target past the connector"; add "[harness] address, where a proxy can count writes (in a crate Subject::probe)")
+    };
     b.make(b.account).await?;
     let before = probe.state().await;
     for _ in 0..3 {
@@ -21,9 +23,7 @@ pub(super) async fn no_side_effects(b: &Bench<'_>) -> Ending {
 
 /// `check` of a connector whose secrets are all wrong.
 pub(super) async fn check_with_wrong_secret(b: &Bench<'_>) -> std::result::Result<ConnError, Stop> {
-    if b.subject.secrets.is_empty() {
-        not_applicable!("no secret is given");
-    }
+    b.has_secrets()?;
     let host = TestHost::with(b.subject.secrets.clone(), b.subject.network.clone());
     host.replace_secrets(|secret| format!("{secret}-wrong"));
     let outcome = async {
@@ -43,7 +43,9 @@ pub(super) async fn wrong_secret_is_auth(b: &Bench<'_>) -> Ending {
 }
 
 pub(super) async fn wrong_host_is_config_or_transient(b: &Bench<'_>) -> Ending {
-    let Some(config) = &b.subject.wrong_host else { not_applicable!("no wrong address is given") };
+    let Some(config) = &b.subject.wrong_host else {
+        untested!("no address is given at which nothing listens"; add "[harness] address (in a crate Subject::wrong_host)")
+    };
     let outcome: Result<Health> =
         async { b.open(config.clone()).await?.check(&b.within(Duration::from_secs(5))).await }.await;
     match b.note(Op::Check, "at a wrong address", outcome) {

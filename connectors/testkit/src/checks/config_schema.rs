@@ -76,6 +76,20 @@ fn types(value: &Json, at: &str) -> Result<(), String> {
     if fine { Ok(()) } else { Err(format!("{at}: {value} is no type")) }
 }
 
+/// Whether the schema marks a secret anywhere (`"x-secret": true`).
+pub(crate) fn marks_secrets(schema: &Json) -> bool {
+    let mut next = vec![schema];
+    while let Some(value) = next.pop() {
+        match value {
+            Json::Object(members) if members.get("x-secret") == Some(&Json::Bool(true)) => return true,
+            Json::Object(members) => next.extend(members.values()),
+            Json::Array(all) => next.extend(all),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
+        }
+    }
+    false
+}
+
 /// JSON pointers to the references to secrets in a configuration: objects with the one member `env` or `file` that names one
 /// of the secrets that are given.
 pub(super) fn secrets(config: &Json, given: &BTreeMap<String, String>) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! crud: what is written is what is read, and what cannot be written is refused by name.
 
-use crate::bench::{Bench, Ending, Stop, change_attr, change_state, ensure, key_of, not_applicable, sorted};
+use crate::bench::{Bench, Ending, Stop, change_attr, change_state, ensure, key_of, not_applicable, sorted, untested};
 use connector_spi::{AccountState, Attrs, Change, Class, Delta, Op, Value};
 use std::collections::BTreeMap;
 
@@ -84,10 +84,15 @@ pub(super) async fn max_length_edge(b: &Bench<'_>) -> Ending {
         .iter()
         .filter(|(_, attr)| attr.creatable)
         .filter_map(|(name, attr)| attr.max_length.map(|most| (name, most)))
-        .filter(|(name, most)| *most <= 10_000 && b.account.attrs.contains_key(*name))
+        .filter(|(_, most)| *most <= 10_000)
         .collect();
     if limited.is_empty() {
         not_applicable!("no attribute states a limit of at most 10,000 characters");
+    }
+    let limited: Vec<(&String, u32)> =
+        limited.into_iter().filter(|(name, _)| b.account.attrs.contains_key(*name)).collect();
+    if limited.is_empty() {
+        untested!("there is no value for an attribute with a limit"; add "one to account.attrs in the legal values")
     }
     for (name, most) in limited {
         let most = usize::try_from(most).unwrap_or(usize::MAX);
@@ -191,7 +196,7 @@ pub(super) async fn case_rule_matches_schema(b: &Bench<'_>) -> Ending {
         ensure!(hits.len() == expected, "{name} says caseExact = {exact}, but the other case finds {}", hits.len());
     }
     if tried == 0 {
-        not_applicable!("no natural key of the fixture has letters");
+        untested!("no natural key among the legal values has letters"; add "letters to one of them")
     }
     Ok(())
 }
@@ -208,7 +213,9 @@ pub(super) async fn inactive_is_found(b: &Bench<'_>) -> Ending {
 
 pub(super) async fn patch_add_remove_one_call(b: &Bench<'_>) -> Ending {
     b.needs("patch_multi", |caps| caps.patch_multi)?;
-    let Some((name, values)) = &b.account.multi else { not_applicable!("the fixture has no multi-valued attribute") };
+    let Some((name, values)) = &b.account.multi else {
+        untested!("no attribute with many values is named"; add "multi to the account's legal values")
+    };
     let [first, second, third, ..] = values.as_slice() else {
         return Err(Stop::Failed("three values are needed".into()));
     };
@@ -268,18 +275,21 @@ pub(super) async fn rename_returns_new_id(b: &Bench<'_>) -> Ending {
         ensure!(!ghost, "the record is found under its old id too");
     }
     if tried == 0 {
-        not_applicable!("ids never change: the fixture names no attribute that renames");
+        untested!("no attribute is named that makes the id"; add "renames to the account's legal values, where ids are names")
     }
     Ok(())
 }
 
 pub(super) async fn readonly_attr_is_invalid(b: &Bench<'_>) -> Ending {
     let schema = b.kind(b.account)?;
-    let fixed = schema
-        .attrs
-        .iter()
-        .find(|(name, attr)| !attr.updatable && attr.readable && b.account.attrs.contains_key(*name));
-    let Some((name, _)) = fixed else { not_applicable!("every attribute can be changed") };
+    let fixed: Vec<&String> =
+        schema.attrs.iter().filter(|(_, attr)| !attr.updatable && attr.readable).map(|(name, _)| name).collect();
+    if fixed.is_empty() {
+        not_applicable!("every attribute that can be read can be changed")
+    }
+    let Some(name) = fixed.into_iter().find(|name| b.account.attrs.contains_key(*name)) else {
+        untested!("there is no value for an attribute that cannot be changed"; add "one to account.attrs in the legal values")
+    };
     let (id, _) = b.make(b.account).await?;
     let before = b.read(&b.account.kind, &id).await?;
     let other = b.full(b.account).remove(name).unwrap_or_default();
@@ -299,9 +309,7 @@ pub(super) async fn readonly_attr_is_invalid(b: &Bench<'_>) -> Ending {
 }
 
 pub(super) async fn partial_failure_reported_per_part(b: &Bench<'_>) -> Ending {
-    let Some(bad) = &b.subject.fixture.unknown_entitlement else {
-        not_applicable!("the fixture names no entitlement that does not exist")
-    };
+    let bad = b.unknown_entitlement()?;
     let (id, _) = b.make(b.account).await?;
     let good = Value::from("Testperson 13 Example");
     let mut change = crate::bench::change_entitlements(&[], std::slice::from_ref(bad), &[]);
@@ -347,9 +355,10 @@ pub(super) async fn stale_version_detected(b: &Bench<'_>) -> Ending {
 
 pub(super) async fn disable_keeps_entitlements_readable(b: &Bench<'_>) -> Ending {
     b.needs("disable", |caps| caps.disable)?;
+    b.has_entitlements()?;
     let with: Vec<_> = b.subject.fixture.entitlements.iter().take(1).cloned().collect();
     if with.is_empty() {
-        not_applicable!("the fixture has no entitlements");
+        untested!("no entitlement is given"; add "entitlements to the legal values")
     }
     let id = b.make_with(&with).await?;
     b.update(&b.account.kind, &id, &change_state(AccountState::Disabled)).await?;

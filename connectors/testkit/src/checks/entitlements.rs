@@ -1,7 +1,7 @@
 //! entitlements: giving and taking, by type, value and scope.
 
-use crate::bench::{Bench, Ending, Stop, change_entitlements, ensure, not_applicable};
-use connector_spi::{Class, Entitlement, NativeId, Op};
+use crate::bench::{Bench, Ending, Stop, change_entitlements, ensure, not_applicable, untested};
+use connector_spi::{Class, Entitlement, KindRole, NativeId, Op};
 
 /// What the account holds, as read.
 async fn held(b: &Bench<'_>, id: &NativeId) -> Result<Vec<Entitlement>, Stop> {
@@ -40,8 +40,9 @@ pub(super) async fn remove_absent_ok(b: &Bench<'_>) -> Ending {
 }
 
 pub(super) async fn scope_is_distinct(b: &Bench<'_>) -> Ending {
+    b.has_entitlements()?;
     let [here, there, ..] = b.subject.fixture.scoped.as_slice() else {
-        not_applicable!("the fixture has no entitlement in two scopes")
+        untested!("no entitlement is given in two scopes"; add "scoped to the legal values, where entitlements have scopes")
     };
     let id = b.make_with(&[here.clone(), there.clone()]).await?;
     let both = held(b, &id).await?;
@@ -53,9 +54,7 @@ pub(super) async fn scope_is_distinct(b: &Bench<'_>) -> Ending {
 }
 
 pub(super) async fn unknown_is_invalid(b: &Bench<'_>) -> Ending {
-    let Some(unknown) = &b.subject.fixture.unknown_entitlement else {
-        not_applicable!("the fixture names no entitlement that does not exist")
-    };
+    let unknown = b.unknown_entitlement()?;
     let id = b.make_with(&[]).await?;
     let change = change_entitlements(&held(b, &id).await?, std::slice::from_ref(unknown), &[]);
     let class = match b.update(&b.account.kind, &id, &change).await {
@@ -77,10 +76,14 @@ pub(super) async fn swap_in_one_change(b: &Bench<'_>) -> Ending {
 
 pub(super) async fn catalogue_has_every_one_seen(b: &Bench<'_>) -> Ending {
     let listed = |kind| b.schema.kinds.get(kind).is_some_and(|kind| kind.caps.list);
+    b.has_entitlements()?;
+    if !b.schema.kinds.values().any(|kind| kind.role == KindRole::Entitlement && kind.caps.list) {
+        not_applicable!("no kind of entitlement declares list")
+    }
     let all: Vec<Entitlement> =
         b.subject.fixture.entitlements.iter().filter(|one| listed(&one.kind)).cloned().collect();
     let Some(lister) = b.connector.lister().filter(|_| !all.is_empty()) else {
-        not_applicable!("no catalogue of entitlements can be listed")
+        untested!("none of the entitlements is of a type that can be listed"; add "one to entitlements in the legal values")
     };
     let id = b.make_with(&all).await?;
     for one in held(b, &id).await?.iter().filter(|one| listed(&one.kind)) {
@@ -99,8 +102,9 @@ pub(super) async fn catalogue_has_every_one_seen(b: &Bench<'_>) -> Ending {
 }
 
 pub(super) async fn order_is_kept(b: &Bench<'_>) -> Ending {
+    b.has_entitlements()?;
     let [first, second, ..] = b.subject.fixture.ordered.as_slice() else {
-        not_applicable!("the fixture has no ordered entitlements")
+        untested!("no entitlements with an order are given"; add "ordered to the legal values, where a type keeps an order")
     };
     let id = b.make_with(&[second.clone(), first.clone()]).await?;
     let now = held(b, &id).await?;

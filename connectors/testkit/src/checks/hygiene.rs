@@ -2,7 +2,7 @@
 
 use super::{check, config_schema};
 use crate::{
-    bench::{Bench, Ending, Stop, change_attr, ensure, not_applicable},
+    bench::{Bench, Ending, Stop, change_attr, ensure},
     capture::{LINE_LIMIT, disguises},
     faults::Fault,
     host::EVENT_LIMIT,
@@ -70,9 +70,7 @@ pub(super) async fn no_attribute_values_at_info(b: &Bench<'_>) -> Ending {
 }
 
 pub(super) async fn error_message_has_no_secret(b: &Bench<'_>) -> Ending {
-    if b.subject.secrets.is_empty() {
-        not_applicable!("no secret is given");
-    }
+    b.has_secrets()?;
     let mut errors: Vec<ConnError> = vec![check::check_with_wrong_secret(b).await?];
     if let Ok(proxy) = b.proxy(Fault::Unauthorized) {
         proxy.set(Fault::Unauthorized).await;

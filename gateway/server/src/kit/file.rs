@@ -1,9 +1,9 @@
 //! The two files of a run, and the one that is made up for a SCIM server.
 
-use super::between;
+use super::address;
 use crate::config::{Problem, one_target};
 use crate::kinds::Kinds;
-use connector_testkit::Fixture;
+use connector_testkit::{Fixture, names};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -37,6 +37,9 @@ pub struct Harness {
     /// A simulated target in memory that the run starts: `pager`, `ehr-rest`, `ehr-soap`, `ehr-sql`, `scim`, `directory` or
     /// `sqlite:FILE.sql`.
     pub simulator: Option<String>,
+    /// Checks that this kind of connector must pass and that are left out on purpose, each with the reason, which is printed. They
+    /// are tried all the same where they can be: only that one could not be tried, or does not apply, is forgiven.
+    pub left_out: BTreeMap<String, String>,
 }
 
 /// Reads the target's file, which stands in the current folder, and the one with legal values. `folder` is what the target's file
@@ -55,7 +58,15 @@ pub fn case(folder: &Path, target: &str, kit: &Path, kinds: &Kinds) -> Result<Ca
 fn legal_values(text: &str) -> Result<(Fixture, Harness), String> {
     let mut values: toml::Table = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
     let harness = values.remove("harness").unwrap_or_else(|| toml::Value::Table(toml::Table::new()));
-    let harness = serde_path_to_error::deserialize(harness).map_err(|error| format!("harness.{error}"))?;
+    let harness: Harness = serde_path_to_error::deserialize(harness).map_err(|error| format!("harness.{error}"))?;
+    for (check, reason) in &harness.left_out {
+        if !names().contains(&check.as_str()) {
+            return Err(format!("harness.left_out: there is no check {check:?}"));
+        }
+        if reason.trim().is_empty() {
+            return Err(format!("harness.left_out: {check:?} is left out without a reason"));
+        }
+    }
     let values = serde_json::to_value(values).map_err(|error| error.to_string())?;
     let fixture = serde_path_to_error::deserialize(values).map_err(|error| error.to_string())?;
     Ok((fixture, harness))
@@ -71,6 +82,18 @@ fn lines(problems: Vec<Problem>, folder: &Path) -> String {
     problems.into_iter().map(shown).collect::<Vec<_>>().join("\n")
 }
 
+/// What cannot be tried without the names of entitlements, and of an attribute with many values.
+const UNNAMED: [&str; 8] = [
+    "entitlement.add_twice_ok",
+    "entitlement.foreign_one_survives",
+    "entitlement.remove_absent_ok",
+    "entitlement.swap_in_one_change",
+    "entitlement.unknown_is_invalid",
+    "state.disable_keeps_entitlements_readable",
+    "update.partial_failure_reported_per_part",
+    "update.patch_add_remove_one_call",
+];
+
 /// The case of a SCIM server of which nothing is known but its address and the variable with its token.
 ///
 /// # Errors
@@ -81,7 +104,7 @@ pub fn scim(url: &str, token: &str, kinds: &Kinds) -> Result<Case, String> {
     if let Some(members) = settings.as_object_mut() {
         crate::target_file::APART.iter().for_each(|apart| drop(members.remove(*apart)));
     }
-    let mut set = |pointer: &str, value: Value| between::point(&mut settings, pointer, value);
+    let mut set = |pointer: &str, value: Value| address::point(&mut settings, pointer, value);
     set(
         "/http",
         json!({
@@ -116,7 +139,9 @@ pub fn scim(url: &str, token: &str, kinds: &Kinds) -> Result<Case, String> {
         },
     });
     let fixture = serde_json::from_value(fixture).map_err(|error| error.to_string())?;
-    let harness = Harness { address: Some("/http/url".to_owned()), ..Harness::default() };
+    let unknown = "of this server only its address is known: a kit.toml names its groups, roles and lists";
+    let left_out = UNNAMED.iter().map(|check| ((*check).to_owned(), unknown.to_owned())).collect();
+    let harness = Harness { address: Some("/http/url".to_owned()), left_out, ..Harness::default() };
     Ok(Case { kind: "scim".to_owned(), settings, fixture, harness })
 }
 
@@ -142,6 +167,10 @@ mod tests {
         assert!(wrong.contains("account") && wrong.contains("attr"), "{wrong}");
         let wrong = legal_values(&format!("{VALUES}\n[harness]\nadress = \"/\"")).unwrap_err();
         assert!(wrong.starts_with("harness") && wrong.contains("adress"), "{wrong}");
+        for left_out in ["\"fault.none_such\" = \"why\"", "\"fault.503_is_transient\" = \" \""] {
+            let wrong = legal_values(&format!("{VALUES}\n[harness.left_out]\n{left_out}")).unwrap_err();
+            assert!(wrong.starts_with("harness.left_out") && wrong.contains("fault."), "{wrong}");
+        }
     }
 
     #[test]

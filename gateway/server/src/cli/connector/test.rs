@@ -5,7 +5,6 @@ use super::super::{Failure, Outcome};
 use crate::kinds::Kinds;
 use crate::kit;
 use clap::Args;
-use connector_testkit::{Report, Verdict};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -55,25 +54,16 @@ impl Test {
         };
         // On one thread, so that what the connector's own tasks log is heard too.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let report = runtime.block_on(kit::run(case, kinds, &self.only)).map_err(Failure)?;
+        let judged = runtime.block_on(kit::run(case, kinds, &self.only)).map_err(Failure)?;
         if let Some(path) = junit {
-            let xml = kit::junit(&report)?;
+            let xml = kit::junit(&judged)?;
             fs::write(&path, xml).map_err(|error| Failure(format!("{}: {}", path.display(), error.kind())))?;
         }
-        let sound = report.failed().is_empty();
         if self.json {
-            print_json(&kit::json(&report))?;
+            print_json(&judged.json())?;
         } else {
-            print(&format!("{report}\n{}\n", summary(&report)));
+            print(&format!("{judged}\n"));
         }
-        Ok(sound)
+        Ok(judged.sound())
     }
-}
-
-fn summary(report: &Report) -> String {
-    let count = |wanted: fn(&Verdict) -> bool| report.rows.iter().filter(|row| wanted(&row.verdict)).count();
-    let passed = count(|verdict| matches!(verdict, Verdict::Passed));
-    let failed = count(|verdict| matches!(verdict, Verdict::Failed { .. }));
-    let absent = count(|verdict| matches!(verdict, Verdict::NotApplicable { .. }));
-    format!("{}: {passed} passed, {failed} failed, {absent} not applicable", report.connector)
 }
