@@ -19,7 +19,7 @@ const PEOPLE_EACH: u64 = 40;
 /// Changes in one request.
 const TOGETHER: usize = 6;
 
-/// Histories by user name.
+/// Histories by the user name that the person was hired under, which is the employee number for good.
 type Histories = Arc<Mutex<BTreeMap<String, History>>>;
 
 #[test]
@@ -134,6 +134,10 @@ async fn one_client(number: u64, client: &Client, histories: &Histories, stop: &
                 let active = (step >> 10).is_multiple_of(2);
                 let text = if active { "True" } else { "False" };
                 (Asked::Active(active), json!({ "op": "Replace", "path": "active", "value": text }))
+            } else if (step >> 40) % 10 == 8 {
+                // Somebody marries: what was made or is being made under the old name is found again, or there are two.
+                let value = json!({ "userName": format!("{name}-{mark}"), "name.familyName": format!("M{mark}") });
+                (Asked::Mark(mark), json!({ "op": "Replace", "value": value }))
             } else {
                 (Asked::Mark(mark), json!({ "op": "Replace", "path": "name.familyName", "value": format!("M{mark}") }))
             };
@@ -232,13 +236,13 @@ fn between_write_and_settle(ehr: &EhrRest, kills: &[u64]) -> usize {
 }
 
 async fn directory(tree: &TestDirectory) -> BTreeMap<String, Vec<Held>> {
-    let attributes = ["uid", "sn", "pwdAccountLockedTime", "clinAccountStatus"];
+    let attributes = ["employeeNumber", "sn", "pwdAccountLockedTime", "clinAccountStatus"];
     let entries = tree.search("ou=people,dc=hosp,dc=example", "(clinGatewayId=*)", &attributes).await;
     let mut held: BTreeMap<String, Vec<Held>> = BTreeMap::new();
     for entry in entries {
         let first = |name: &str| entry.attrs.get(name).and_then(|values| values.first()).cloned().unwrap_or_default();
         let enabled = first("pwdAccountLockedTime").is_empty() && first("clinAccountStatus") == "active";
-        held.entry(first("uid")).or_default().push(Held { mark: mark(&first("sn")), enabled });
+        held.entry(first("employeeNumber")).or_default().push(Held { mark: mark(&first("sn")), enabled });
     }
     held
 }
@@ -246,7 +250,9 @@ async fn directory(tree: &TestDirectory) -> BTreeMap<String, Vec<Held>> {
 fn records(state: &Value) -> BTreeMap<String, Vec<Held>> {
     let mut held: BTreeMap<String, Vec<Held>> = BTreeMap::new();
     for account in state["accounts"].as_array().expect("accounts") {
-        let name = account["username"].as_str().unwrap_or_default().to_owned();
+        let aliases = account["aliases"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let number = aliases.iter().find(|alias| alias["pool"] == "EMPLOYEE").and_then(|alias| alias["value"].as_str());
+        let name = number.unwrap_or_default().to_owned();
         let last = account["name"]["last"].as_str().unwrap_or_default();
         held.entry(name).or_default().push(Held { mark: mark(last), enabled: account["active"] == true });
     }

@@ -6,6 +6,7 @@
 use crate::lanes::{self, Busy};
 use crate::targets::Target;
 use crate::{Engine, act, prepare};
+use connector_spi::Class;
 use gateway_domain::{Lane, Link};
 use gateway_store::{ClaimAsk, Settle, Settled, Slots, StoreError};
 use std::sync::Arc;
@@ -16,6 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Look for due work this often even when nobody woke the worker: a wake-up that got lost must not matter.
 const BACKSTOP: Duration = Duration::from_secs(5);
+
+/// Attempts at a closing after which even a fault that should pass by itself is an alarm.
+const ALARM: u32 = 5;
 
 /// The running workers, sweeper and timer.
 pub struct Workers {
@@ -170,10 +174,21 @@ async fn one(engine: Engine, target: Target, link: Link) -> Lane {
     let clock = Arc::clone(engine.clock());
     let settle = act::carry_out(&target, engine.store().as_ref(), link, move || clock.now()).await;
     if let Some(error) = &settle.error {
-        tracing::warn!(target = target.name(), link = id, error = %error.error, "The target did not take a change.");
+        let (target, error, attempt) = (target.name(), &error.error, settle.attempt);
+        // What passes by itself alarms nobody at once; that somebody who left may still get in must.
+        if lane == Lane::Leaver && (attempt > ALARM || !passes(error.class)) {
+            tracing::error!(target, link = id, attempt, %error, "A leaver's access is not ended in the target; it is tried again until it is.");
+        } else {
+            tracing::warn!(target, link = id, attempt, %error, "The target did not take a change.");
+        }
     }
     written(&engine, &target, settle).await;
     lane
+}
+
+/// Whether it is of the kind that passes by itself.
+fn passes(class: Class) -> bool {
+    matches!(class, Class::Transient | Class::Timeout | Class::Unknown | Class::Throttled)
 }
 
 /// Writes the outcome down; a store that is out for a moment is asked again, for the call itself cannot be taken back.
