@@ -4,7 +4,7 @@ use fixtures::ehr_rest::{EhrRest, Options};
 use fixtures::ehr_sql::EhrSql;
 use fixtures::faults::Fault;
 use harness::hospital::Wiring;
-use harness::{Client, Gateway, Hospital};
+use harness::{Client, Gateway, Hospital, TestDirectory};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -58,6 +58,39 @@ async fn an_end_date_reaches_the_ehr_as_its_own_instant_and_is_not_written_twice
     patched(&client, &id, json!({ "op": "remove", "path": format!("{CLINICAL}:endDate") })).await;
     settled().await;
     assert_eq!(until(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_date_reaches_the_directory_as_its_own_time_and_is_not_written_twice() {
+    let tree = TestDirectory::small().await;
+    let TestDirectory::Small(small) = &tree else { unreachable!("the small one was asked for") };
+    let wiring = Wiring {
+        directory: Some(tree.url()),
+        directory_more: IMPATIENT,
+        directory_settings: "message_timeout_ms = 500\noperation_timeout_ms = 1500\n",
+        more: ZONE,
+        ..Wiring::default()
+    };
+    let hospital = Hospital::new(&wiring);
+    let gateway = Gateway::serve(&hospital.config);
+    let client = gateway.client(&gateway.token("entra"));
+
+    let written = || {
+        let journal = small.journal().entries();
+        journal.iter().filter(|entry| entry.op == "modify" && entry.key.contains("uid=tp1")).count()
+    };
+
+    let id = hired(&client, json!({ "endDate": "2099-06-30" })).await;
+    gateway.settled(Duration::from_secs(60)).await;
+    let found = tree.search("ou=people,dc=hosp,dc=example", "(uid=tp1)", &["clinAccessEnd"]).await;
+    assert_eq!(found[0].attrs["clinAccessEnd"], ["20990701040000Z"]);
+
+    // The answer to another change is lost, so the account is read back: what was read must be what was wanted.
+    let before = written();
+    small.faults().plan("modify", Fault::TimeoutAfterCommit, 1);
+    patched(&client, &id, json!({ "op": "replace", "path": "name.familyName", "value": "Changed" })).await;
+    gateway.settled(Duration::from_secs(60)).await;
+    assert_eq!(written() - before, 1, "{:?}", small.journal().entries());
 }
 
 /// A departmental database whose accounts end by their date.

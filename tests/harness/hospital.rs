@@ -114,6 +114,7 @@ givenName = "user.name.givenName"
 title = "user.title"
 employeeNumber = "coalesce(user.enterprise.employeeNumber, user.id)"
 departmentNumber = "user.enterprise.department"
+clinAccessEnd = "access.ends"
 clinGatewayId = "user.id"
 
 [[role]]

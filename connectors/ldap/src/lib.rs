@@ -35,6 +35,7 @@ mod ber;
 pub mod config;
 mod connector;
 mod create;
+mod declared;
 mod describe;
 mod directory;
 mod dn;
@@ -59,7 +60,7 @@ mod write;
 pub use config::Config;
 
 use async_trait::async_trait;
-use connector_spi::{ConfigIssue, ConnError, Connector, ConnectorType, Host, Level, Result};
+use connector_spi::{ConfigIssue, ConnError, Connector, ConnectorType, Declared, Host, Level, Result};
 use directory::Directory;
 use std::sync::Arc;
 
@@ -81,6 +82,10 @@ impl ConnectorType for Ldap {
 
     fn check_config(config: &Config) -> Vec<ConfigIssue> {
         config.issues()
+    }
+
+    fn declared(config: &Config) -> Declared {
+        declared::of(config)
     }
 
     async fn open(config: Config, host: Arc<dyn Host>) -> Result<Arc<dyn Connector>> {

@@ -71,6 +71,15 @@ const KNOWN: &[(&[&str], &str)] = &[
     (&["timezone"], "user.timezone"),
 ];
 
+/// Names that systems give to the first and the last moment of access, and the expression for the instant.
+const DATES: &[(&[&str], &str)] = &[
+    (&["begindate", "startdate", "begineffective", "validfrom", "accessbegin"], "access.begins"),
+    (
+        &["enddate", "endeffective", "accountexpires", "pwdendtime", "validto", "validuntil", "expires", "accessend"],
+        "access.ends",
+    ),
+];
+
 /// What one kind of a target suggests, with a page of its records as far as it could be read.
 #[must_use]
 pub fn propose(kind: &Kind, schema: &KindSchema, sample: &[Record]) -> Proposal {
@@ -92,7 +101,11 @@ pub fn propose(kind: &Kind, schema: &KindSchema, sample: &[Record]) -> Proposal 
     let mut attributes: Vec<ProposedMapping> = creatable
         .map(|(name, attribute)| ProposedMapping {
             attribute: name.clone(),
-            expression: known(name).filter(|_| attribute.ty == ValueType::Text),
+            expression: match attribute.ty {
+                ValueType::Text => known(name),
+                ValueType::Timestamp => among(DATES, name),
+                ValueType::Integer | ValueType::Boolean | ValueType::Bytes => None,
+            },
             required: attribute.required,
         })
         .collect();
@@ -146,6 +159,10 @@ fn seen(key: &[String], sample: &[Record]) -> String {
 
 /// The expression for what this name is usually given to. Of a path the last word counts, and of a word with a filter the word.
 fn known(name: &str) -> Option<&'static str> {
+    among(KNOWN, name)
+}
+
+fn among(table: &[(&[&str], &'static str)], name: &str) -> Option<&'static str> {
     let plain = |word: &str| -> String {
         word.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
     };
@@ -154,7 +171,7 @@ fn known(name: &str) -> Option<&'static str> {
         None => name.trim_end_matches(".value").rsplit(['.', ':', '/']).next().unwrap_or(name),
     };
     let word = plain(word);
-    KNOWN.iter().find(|(names, _)| names.contains(&word.as_str())).map(|(_, expression)| *expression)
+    table.iter().find(|(names, _)| names.contains(&word.as_str())).map(|(_, expression)| *expression)
 }
 
 #[cfg(test)]
@@ -230,9 +247,20 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_access_is_suggested_where_the_target_keeps_an_instant() {
+        let mut schema = schema(&["endDate", "accountExpires"]);
+        schema.attrs.get_mut("accountExpires").unwrap().ty = ValueType::Timestamp;
+
+        let proposal = propose(&"account".into(), &schema, &[]);
+
+        let told: Vec<_> = proposal.attributes.iter().map(|one| (one.attribute.as_str(), one.expression)).collect();
+        assert_eq!(told, [("accountExpires", Some("access.ends")), ("endDate", None)]);
+    }
+
+    #[test]
     fn every_expression_that_is_suggested_compiles() {
         let attributes: serde_json::Map<_, _> =
-            KNOWN.iter().map(|(names, expression)| (names[0].to_owned(), json!(expression))).collect();
+            KNOWN.iter().chain(DATES).map(|(names, expression)| (names[0].to_owned(), json!(expression))).collect();
         let account = json!({ "key": ["username"], "strong": ["username"], "attributes": attributes });
         let account = serde_json::from_value(account).unwrap();
         let target = TargetConfig { name: "t".to_owned(), account: Some(account), ..TargetConfig::default() };

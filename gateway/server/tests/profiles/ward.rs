@@ -126,7 +126,7 @@ async fn the_meditech_like_file_is_tested_on_a_database() {
             ),
         ),
         (
-            "a leaver is ended by the date alone, and the open session ends in the same transaction",
+            "who is ended by the date alone keeps the status, and the open session ends with it",
             account(
                 update(json!({"state": "expired"})),
                 json!([{"query": "SELECT status, end_date = date('now') AS ends_today FROM user_dict"}, sessions.clone()]),

@@ -34,7 +34,7 @@ async fn a_filtered_listing_that_takes_too_long_is_400_too_many_and_says_what_to
         options.limits.query = Duration::ZERO;
     })
     .await;
-    for number in 0..20 {
+    for number in 0..70 {
         house.user(&format!("tp{number}")).await;
     }
 
