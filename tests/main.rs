@@ -14,5 +14,6 @@ mod groups;
 mod hostile;
 mod layering;
 mod outage;
+mod own_kind;
 mod plugins;
 mod tutorials;
