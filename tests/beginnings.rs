@@ -31,6 +31,43 @@ fn keeps_the_contract(kind: &str) {
     assert!(tested.status.success() && said.contains(" passed, 0 failed, "), "{said}");
 }
 
+/// The commands of a beginning's README: four blanks, the command, and after more blanks what it is for.
+fn steps(project: &Path) -> Vec<String> {
+    let readme = fs::read_to_string(project.join("README.md")).unwrap();
+    let commands = readme.lines().filter_map(|line| line.strip_prefix("    "));
+    let commands = commands.map(|line| line.split("  ").next().unwrap().trim().to_owned());
+    commands.take_while(|line| !line.starts_with('[')).collect()
+}
+
+#[test]
+fn a_plugin_in_rust_is_built_summed_and_tested_as_its_readme_says() {
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let (_folder, project) = begun("rust", &["--chartgate", checkout.to_str().unwrap()]);
+    let steps = steps(&project);
+    let sum = "sha256sum target/release/night-desk";
+    assert_eq!(steps, ["cargo test", "cargo build --release", sum, "chartgate connector test"]);
+    // What it depends on is built once, in a folder that is kept; without the optimiser, which changes nothing of what is tested.
+    let built = checkout.join("target/beginnings");
+    fs::create_dir_all(&built).unwrap();
+    std::os::unix::fs::symlink(&built, project.join("target")).unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(&project).env_remove("CARGO_TARGET_DIR").env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0");
+    let made = cargo.args(["build", "--release", "--offline", "--quiet"]).output().unwrap();
+    assert!(made.status.success(), "{}", told(&made));
+
+    let before = fs::read_to_string(project.join("target.toml")).unwrap();
+    let not_yet = chartgate(&project, &["connector", "test"]);
+    assert!(!not_yet.status.success(), "a program whose sum nobody wrote down is not started");
+    let summed = Command::new("sha256sum").current_dir(&project).arg("target/release/night-desk").output().unwrap();
+    let digest = told(&summed).split_whitespace().next().unwrap().to_owned();
+    let old = before.lines().find(|line| line.starts_with("sha256 = ")).unwrap();
+    fs::write(project.join("target.toml"), before.replace(old, &format!("sha256 = \"{digest}\""))).unwrap();
+
+    let tested = chartgate(&project, &["connector", "test"]);
+    let said = told(&tested);
+    assert!(tested.status.success() && said.contains(" passed, 0 failed, "), "{said}");
+}
+
 #[test]
 fn a_described_rest_target() {
     keeps_the_contract("rest");

@@ -16,6 +16,7 @@ mod holdings;
 mod hostile;
 mod layering;
 mod outage;
+mod own_kind;
 mod plugins;
 mod requests;
 mod tutorials;

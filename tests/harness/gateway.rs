@@ -14,6 +14,7 @@ const READY: Duration = Duration::from_secs(30);
 /// A running gateway. Killed when dropped.
 pub struct Gateway {
     child: Child,
+    program: PathBuf,
     /// The SCIM root, such as `http://127.0.0.1:1234/scim/v2`.
     pub base: String,
     config: Option<PathBuf>,
@@ -51,7 +52,13 @@ impl Gateway {
     /// Starts `chartgate serve --config` and waits until it is ready.
     #[must_use]
     pub fn serve(config: &Path) -> Gateway {
-        let mut command = Command::new(binary());
+        Gateway::serve_with(binary(), config)
+    }
+
+    /// The same with a program of one's own that has the gateway in it.
+    #[must_use]
+    pub fn serve_with(program: &Path, config: &Path) -> Gateway {
+        let mut command = Command::new(program);
         command.args(["serve", "--config"]).arg(config);
         Gateway::start(command, Some(config.to_path_buf()), config.with_extension("log"))
     }
@@ -67,6 +74,7 @@ impl Gateway {
     fn start(mut command: Command, config: Option<PathBuf>, log: PathBuf) -> Gateway {
         let errors = std::fs::OpenOptions::new().create(true).append(true).open(&log).expect("a log file");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
+        let program = PathBuf::from(command.get_program());
         let mut child = command.spawn().expect("chartgate starts");
         let (tell, told) = mpsc::channel();
         let out = child.stdout.take().expect("standard output is piped");
@@ -81,7 +89,7 @@ impl Gateway {
             let _ended = child.kill();
             panic!("not ready after {:?}: {}", began.elapsed(), std::fs::read_to_string(&log).unwrap_or_default());
         };
-        Gateway { child, base, config, log }
+        Gateway { child, program, base, config, log }
     }
 
     /// A client with this bearer token.
@@ -104,7 +112,7 @@ impl Gateway {
         let config = self.config.as_ref().expect("a gateway with a configuration").display().to_string();
         let mut all = arguments.to_vec();
         all.extend(["--config", &config]);
-        command(&all)
+        Command::new(&self.program).args(&all).stdin(Stdio::null()).output().expect("the gateway's program runs")
     }
 
     /// What `status --json` says.

@@ -86,10 +86,24 @@ pub fn harmless(words: &str) -> Option<&str> {
 }
 
 /// The attribute that a diagnostic message speaks of, chosen from `candidates`: nothing else is taken from the server.
-pub fn named<'a>(words: &str, mut candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let spoken: Vec<String> =
-        words.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).map(str::to_lowercase).collect();
-    candidates.find(|candidate| spoken.contains(&candidate.to_lowercase()))
+///
+/// The first that is named counts. A word before an equals sign is part of an entry's name, where the naming attribute stands
+/// whatever is the matter; it counts only where nothing else does.
+pub fn named<'a>(words: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let candidates: Vec<&str> = candidates.collect();
+    let in_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    let (mut rest, mut of_a_name) = (words, None);
+    while let Some(begin) = rest.find(in_word) {
+        let tail = rest.get(begin..)?;
+        let (word, after) = tail.split_at(tail.find(|c| !in_word(c)).unwrap_or(tail.len()));
+        let found = candidates.iter().find(|candidate| candidate.eq_ignore_ascii_case(word)).copied();
+        match found {
+            Some(found) if !after.starts_with('=') => return Some(found),
+            found => of_a_name = of_a_name.or(found),
+        }
+        rest = after;
+    }
+    of_a_name
 }
 
 #[cfg(test)]
@@ -143,7 +157,11 @@ mod tests {
     }
 
     #[test]
-    fn the_attribute_is_found_among_ours_only() {
+    fn the_attribute_is_found_among_ours_and_not_in_the_name_of_the_entry() {
+        let samba =
+            "objectclass_attrs: attribute 'displayName' on entry 'CN=Somebody,OU=people' contains an invalid value!";
+        assert_eq!(named(samba, ["cn", "displayName"].into_iter()), Some("displayName"));
+        assert_eq!(named("naming violation: CN=x", ["sn", "cn"].into_iter()), Some("cn"));
         let words = "object class 'inetOrgPerson' requires attribute 'sn'";
         assert_eq!(named(words, ["cn", "sn"].into_iter()), Some("sn"));
         assert_eq!(named(words, ["mail"].into_iter()), None);

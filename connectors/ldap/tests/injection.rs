@@ -5,8 +5,11 @@ mod host;
 #[allow(dead_code)]
 mod slapd;
 
-use connector_spi::{AccountState, Attrs, Change, Class, Connector, Ctx, Delta, Kind, Value};
+use async_trait::async_trait;
+use connector_spi::{AccountState, Attrs, Change, Class, Connector, Ctx, Delta, Kind, NativeId, Value};
+use connector_testkit::hostile::{Eye, Hostile};
 use host::{TestHost, cx, open};
+use ldap3::{Ldap, Scope, SearchEntry};
 use slapd::{PASSWORD, PEOPLE, Setup};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -217,6 +220,57 @@ async fn three_hundred_awkward_values_are_nothing_but_values() {
     }
     assert_eq!(seen.len(), 2 * corpus.len() + 1, "nothing but these and what was there");
     assert_eq!(slapd.values("uid=foreign,ou=people,dc=hosp,dc=example", "entryCSN").await, before);
+}
+
+/// The directory as its administrator sees it.
+struct Admin(Ldap);
+
+#[async_trait]
+impl Eye for Admin {
+    async fn stands(&self, ids: &[NativeId], attribute: &str) -> Vec<Vec<String>> {
+        let mut all = Vec::new();
+        for id in ids {
+            let filter = format!("(entryUUID={id})");
+            let found = self.0.clone().search(PEOPLE, Scope::Subtree, &filter, vec![attribute]).await.unwrap();
+            let entry = SearchEntry::construct(found.0.into_iter().next().unwrap());
+            all.push(entry.attrs.into_values().flatten().collect());
+        }
+        all
+    }
+}
+
+fn somebody(number: u32) -> Attrs {
+    attrs(&format!("h{number}"), "Example")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_hostile_values_of_every_language_stand_in_the_directory_as_they_were_given() {
+    let Some(slapd) = slapd::start_with(Setup::default()) else { return };
+    let host = TestHost::new(&[PASSWORD]);
+    let connector = open(slapd.config(), &host).await.unwrap();
+    let all: Vec<String> = fixtures::hostile_values::corpus(200).into_iter().map(|one| one.text).collect();
+    assert!(all.len() >= 300);
+    let eye = Admin(slapd.admin().await);
+    for (places, first) in [(&["cn", "sn", "title"][..], 1_000), (&["uid"][..], 2_000)] {
+        let suite = Hostile {
+            connector: connector.clone(),
+            host: host.clone(),
+            kind: account(),
+            person: &somebody,
+            key: "uid",
+            places,
+            at_once: 16,
+            eye: &eye,
+        };
+        let refused = suite.survive(&all, first).await.unwrap();
+        let harmful = |text: &String| {
+            text.chars().any(|c| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+        };
+        // A name may be longer than a directory's index can hold; then it is refused too.
+        let others: Vec<&String> = refused.iter().filter(|text| !harmful(text)).collect();
+        assert!(others.iter().all(|text| places == ["uid"] && text.len() > 200), "{places:?}: {others:?}");
+        assert!(all.iter().filter(|text| harmful(text)).all(|text| refused.contains(text)), "{places:?}");
+    }
 }
 
 #[tokio::test]

@@ -125,6 +125,23 @@ fn harmful(harm: &str, method: &str, id: &Json, params: &Json, held: &mut Vec<(J
                 leak.push(vec![1; 1 << 20]);
             }
         }
+        "opens files" => {
+            let mut open = Vec::new();
+            while let Ok(file) = std::fs::File::open("/dev/null") {
+                open.push(file);
+            }
+            answer(id, &json!({"server": open.len().to_string()}));
+        }
+        "burns time" => loop {
+            std::hint::spin_loop();
+        },
+        "starts without end" => {
+            // Ends with the group; until then nobody else's place in the machine is taken.
+            let started: Vec<_> =
+                (0..200).filter_map(|_| std::process::Command::new("/bin/sleep").arg("600").spawn().ok()).collect();
+            thread::sleep(Duration::from_secs(600));
+            drop(started);
+        }
         "dies mid-write" if method == "create" => std::process::exit(9),
         "asks for any secret" => {
             say(&json!({"id": 1, "method": "host.secret", "params": {"reference": {"file": "/etc/shadow"}}}));

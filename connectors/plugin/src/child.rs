@@ -7,10 +7,12 @@
 //! replace them at the right moment is believed. Keep plugins in folders that only root can write.
 //!
 //! The limits are set by `prlimit(2)` as soon as the process exists and before it is told anything. Setting them between fork
-//! and exec would need unsafe code; what runs in that moment is the program that was hashed.
+//! and exec would need unsafe code; what runs in that moment is the program that was hashed. How many processes it becomes is
+//! counted while it runs (see `group`), so that together they use at most that many times the memory and time of one.
 
 use crate::{
     config::{Digest, Limits, Settings},
+    group,
     reach::{Fate, Reached, Way},
 };
 use async_trait::async_trait;
@@ -166,7 +168,7 @@ impl Way for Program {
         let (Some(to), Some(from), Some(said)) = (child.stdin.take(), child.stdout.take(), child.stderr.take()) else {
             return Err(gone());
         };
-        let fate = Kept { child, process };
+        let fate = Kept { child, process, most: self.limits.processes };
         Ok(Reached { from: Box::new(from), to: Box::new(to), said: Some(Box::new(said)), fate: Some(Box::new(fate)) })
     }
 }
@@ -175,14 +177,22 @@ impl Way for Program {
 struct Kept {
     child: Child,
     process: Pid,
+    most: u32,
 }
 
 #[async_trait]
 impl Fate for Kept {
     async fn ended(&mut self) -> String {
-        match self.child.wait().await {
-            Ok(status) => told(status),
-            Err(_) => "its process is gone".to_owned(),
+        tokio::select! {
+            status = self.child.wait() => match status {
+                Ok(status) => told(status),
+                Err(_) => "its process is gone".to_owned(),
+            },
+            () = group::outgrows(self.process, self.most) => {
+                let _none_left = kill_process_group(self.process, Signal::KILL);
+                let _reaped = self.child.wait().await;
+                format!("it became more than {} processes (limits.processes) and was ended", self.most)
+            }
         }
     }
 

@@ -65,11 +65,15 @@ pub struct Limits {
     /// limit.
     #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     pub cpu: Option<u32>,
+    /// Most processes that a child process may become, itself among them, 1 to 4096; counted every second, and beyond it all of
+    /// them are ended. `memory`, `open_files` and `cpu` hold for each, so together they use at most so many times as much.
+    #[schemars(range(min = 1, max = 4096))]
+    pub processes: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_concurrent: 16, start: 10, memory: 512, open_files: 256, cpu: None }
+        Self { max_concurrent: 16, start: 10, memory: 512, open_files: 256, cpu: None, processes: 16 }
     }
 }
 
@@ -160,6 +164,7 @@ impl Settings {
             ("/limits/memory", limits.memory, 16, 65_536),
             ("/limits/open_files", limits.open_files, 16, 65_536),
             ("/limits/cpu", limits.cpu.unwrap_or(1), 1, u32::MAX),
+            ("/limits/processes", limits.processes, 1, 4_096),
         ];
         for (pointer, value, least, most) in ranges {
             if !(least..=most).contains(&value) {

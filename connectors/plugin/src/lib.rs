@@ -26,6 +26,7 @@ mod child;
 mod config;
 mod connector;
 mod gateway;
+mod group;
 mod keeper;
 mod kind;
 mod reach;

@@ -156,6 +156,72 @@ async fn a_plugin_that_leaks_memory_meets_its_limit_and_not_the_machines() {
 }
 
 #[tokio::test]
+async fn a_plugin_that_opens_files_without_end_meets_its_limit_and_goes_on() {
+    let host = TestHost::new();
+    let mut settings = child("hostile opens files");
+    settings["limits"] = json!({"open_files": 32});
+    let connector = open(settings, &host).await.unwrap();
+
+    for _ in 0..2 {
+        let health = connector.check(&within(&host, 10_000)).await.unwrap();
+        let opened: u32 = health.server.unwrap().parse().unwrap();
+        // Its three streams are among the thirty-two, and what the language keeps.
+        assert!((16..=29).contains(&opened), "{opened}");
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_that_burns_processor_time_is_ended_and_started_again() {
+    let host = TestHost::new();
+    let mut settings = child("hostile burns time");
+    settings["limits"] = json!({"cpu": 1});
+    let connector = open(settings, &host).await.unwrap();
+
+    for _ in 0..2 {
+        let error = create(&connector, &host, 30_000).await;
+        is(&error, Class::Unknown, Effect::Maybe, "ended by signal");
+    }
+}
+
+/// Processes that sleep for the ten minutes of the test's program, in this group.
+fn sleepers(group: &str) -> usize {
+    let stat = |entry: std::fs::DirEntry| std::fs::read_to_string(entry.path().join("stat")).ok();
+    let of_group = |stat: &String| {
+        let rest: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        stat.contains("(sleep)") && rest.get(2) == Some(&group) && rest.first() != Some(&"Z")
+    };
+    std::fs::read_dir("/proc").unwrap().flatten().filter_map(stat).filter(of_group).count()
+}
+
+#[tokio::test]
+async fn a_plugin_that_becomes_many_processes_is_ended_with_all_of_them() {
+    let host = TestHost::new();
+    let mut settings = child("hostile starts without end");
+    settings["limits"] = json!({"processes": 8});
+    let connector = open(settings, &host).await.unwrap();
+    // The group is named like its first process, which is a child of this one.
+    let leader = |stat: &str| {
+        let rest: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        (rest.get(1) == Some(&std::process::id().to_string().as_str())).then(|| (*rest.get(2).unwrap()).to_owned())
+    };
+    let stats = std::fs::read_dir("/proc").unwrap().flatten();
+    let own: Vec<String> = stats
+        .filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok())
+        .filter_map(|stat| leader(&stat))
+        .collect();
+
+    let error = create(&connector, &host, 30_000).await;
+
+    is(&error, Class::Unknown, Effect::Maybe, "more than 8 processes");
+    let begun = Instant::now();
+    let left = || own.iter().map(|group| sleepers(group)).sum::<usize>();
+    while left() > 0 && begun.elapsed() < Duration::from_secs(5) {
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert!(!own.is_empty() && left() == 0, "{own:?}: {}", left());
+}
+
+#[tokio::test]
 async fn a_death_in_the_middle_of_a_write_may_have_changed_the_target() {
     let host = TestHost::new();
     let connector = hostile("dies mid-write", &host).await;

@@ -31,6 +31,7 @@ pub mod faults;
 pub mod faulty;
 pub mod foreign;
 pub mod host;
+pub mod hostile;
 mod http_proxy;
 mod kit;
 mod ldap_proxy;

@@ -211,7 +211,7 @@ pub fn seen_read(before: Option<&Seen>, gave: &[Entitlement], wanted: Option<&Wa
         version: record.version.clone(),
         at: None,
         verified: None,
-// A read says nothing of what the last write was told.
+        // A read says nothing of what the last write was told.
         warnings: before.map_or_else(Vec::new, |seen| seen.warnings.clone()),
         again: before.is_some_and(|seen| seen.again),
     }

@@ -76,7 +76,15 @@ pub struct Verdict {
     pub differs: Vec<String>,
 }
 
-/// Runs the demo and shows it. Whether every target is as wanted.
+/// Whether every target is as wanted: no account differs, and nothing waits or was refused. It is the last line that `chartgate
+/// demo` prints, and with `--exit` its status: zero, or one.
+#[must_use]
+pub fn is_right(verdicts: &[Verdict]) -> bool {
+    let right = |verdict: &Verdict| verdict.differs.is_empty() && verdict.pending == 0 && verdict.refused == 0;
+    !verdicts.is_empty() && verdicts.iter().all(right)
+}
+
+/// Runs the demo and shows it. Whether every target is as wanted (see [`is_right`]).
 ///
 /// # Errors
 /// When something does not start, or a target cannot be read.
@@ -91,7 +99,8 @@ pub async fn run(options: Options) -> Outcome<bool> {
     demo.push_movements(&bars.step("moves pushed", options.movements)).await?;
     demo.settle(&bars.step("targets reached", 0)).await?;
     let verdicts = demo.verdicts(&[before, middle]).await?;
-    let right = show::verdict(&verdicts);
+    let right = is_right(&verdicts);
+    show::verdict(&verdicts, right);
     if !options.exit {
         show::serving(&demo.gateway.url(), &demo.scenes, &demo.folder.path().join("admin.sock"));
         tokio::signal::ctrl_c().await?;

@@ -2,10 +2,20 @@
 #![cfg(feature = "demo")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, missing_docs)]
 
-use gateway_server::demo::{Demo, Options};
+use gateway_server::demo::{Demo, Options, Verdict, is_right};
 use indicatif::ProgressBar;
 use ldap3::{LdapConnAsync, Mod};
 use std::collections::HashSet;
+use std::process::Command;
+
+#[test]
+fn the_program_says_that_everybody_is_right_and_ends_with_zero() {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_chartgate"));
+    let ran = program.args(["demo", "--exit", "--people", "20", "--movements", "5"]).output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert_eq!(ran.status.code(), Some(0), "{said}{}", String::from_utf8_lossy(&ran.stderr));
+    assert!(said.ends_with("Everybody has exactly the access they should have.\n"), "{said}");
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_demo_is_right_and_sees_one_record_that_was_changed_behind_its_back() {
@@ -20,6 +30,7 @@ async fn the_demo_is_right_and_sees_one_record_that_was_changed_behind_its_back(
 
     let right = demo.verdicts(std::slice::from_ref(&before)).await.unwrap();
     assert_eq!(right.len(), 5);
+    assert!(is_right(&right));
     for verdict in &right {
         assert!(verdict.differs.is_empty(), "{verdict:?}");
         assert_eq!((verdict.pending, verdict.refused), (0, 0), "{verdict:?}");
@@ -43,5 +54,13 @@ async fn the_demo_is_right_and_sees_one_record_that_was_changed_behind_its_back(
     let differing: Vec<_> = wrong.iter().filter(|verdict| !verdict.differs.is_empty()).collect();
     assert_eq!(differing.iter().map(|verdict| verdict.target).collect::<Vec<_>>(), ["directory"], "{wrong:?}");
     assert_eq!(differing[0].differs.len(), 1, "{wrong:?}");
+    // What the status comes of: one record in one target spoils it, and so do links that wait or were refused.
+    assert!(!is_right(&wrong));
+    let but = |change: fn(&mut Verdict)| {
+        let mut verdicts = right.clone();
+        change(&mut verdicts[4]);
+        is_right(&verdicts)
+    };
+    assert!(but(|_| {}) && !but(|one| one.pending = 1) && !but(|one| one.refused = 1) && !is_right(&[]));
     demo.stop().await;
 }

@@ -6,6 +6,7 @@ mod foreign;
 #[path = "../host/mod.rs"]
 #[allow(dead_code)]
 mod host;
+mod hostile;
 mod kit;
 mod lost;
 #[path = "../slapd/mod.rs"]
@@ -199,5 +200,6 @@ async fn a_real_active_directory() {
     foreign::two_hundred_foreign_memberships_survive_a_thousand_changes(&domain).await;
     lost::every_write_of_an_account_survives_lost_replies(&domain).await;
     lost::every_write_of_a_group_survives_lost_replies(&domain).await;
+    hostile::three_hundred_hostile_values_are_nothing_but_values(&domain).await;
     kit::the_contract_is_kept(&domain).await;
 }

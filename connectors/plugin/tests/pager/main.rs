@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 mod foreign;
+mod hostile;
 mod lost;
 #[path = "../support/mod.rs"]
 mod support;

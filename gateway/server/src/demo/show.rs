@@ -36,8 +36,8 @@ impl Bars {
     }
 }
 
-/// The table and the verdict. Whether all is right.
-pub fn verdict(verdicts: &[Verdict]) -> bool {
+/// The table and the verdict.
+pub fn verdict(verdicts: &[Verdict], right: bool) {
     let mut table = Table::new();
     table.load_preset(UTF8_HORIZONTAL_ONLY);
     for between_rows in [TableComponent::HorizontalLines, TableComponent::MiddleIntersections] {
@@ -82,8 +82,6 @@ pub fn verdict(verdicts: &[Verdict]) -> bool {
         let more = if differs.len() > some.len() { ", …" } else { "" };
         println!("{target}: not as wanted: employee {}{more}", some.join(", "));
     }
-    let right =
-        verdicts.iter().all(|verdict| verdict.differs.is_empty() && verdict.pending == 0 && verdict.refused == 0);
     println!(
         "{}",
         if right {
@@ -92,7 +90,6 @@ pub fn verdict(verdicts: &[Verdict]) -> bool {
             "Some targets differ from what was wanted."
         }
     );
-    right
 }
 
 /// Where it goes on.

@@ -6,8 +6,9 @@ use crate::{
 };
 use async_trait::async_trait;
 use connector_spi::{
-    AccountState, Attrs, Change, ConnError, Connector, Created, Ctx, Cursor, Delta, EffectFacet, Effective, Entitlement,
-    Health, Kind, Level, Lister, NativeId, Page, PartFailure, Record, Result, SecretRef, TargetSchema, Updated, Value,
+    AccountState, Attrs, Change, ConnError, Connector, Created, Ctx, Cursor, Delta, EffectFacet, Effective,
+    Entitlement, Health, Kind, Level, Lister, NativeId, Page, PartFailure, Record, Result, SecretRef, TargetSchema,
+    Updated, Value,
 };
 use std::collections::BTreeMap;
 

@@ -52,7 +52,11 @@ pub fn schema() -> TargetSchema {
 
 /// Refuses a write of anything but an account.
 pub fn writable(kind: &Kind, what: &str) -> Result<()> {
-    if kind.as_str() == "account" { Ok(()) } else { Err(ConnError::unsupported(format!("{kind} does not declare {what}"))) }
+    if kind.as_str() == "account" {
+        Ok(())
+    } else {
+        Err(ConnError::unsupported(format!("{kind} does not declare {what}")))
+    }
 }
 
 /// Refuses values that do not fit.
@@ -61,7 +65,8 @@ pub fn check_create(attrs: &Attrs, entitlements: &[Entitlement]) -> Result<()> {
     for (name, values) in attrs {
         fits(&known, name, values)?;
     }
-    let missing = known.attrs.iter().find(|(name, schema)| schema.required && attrs.get(*name).is_none_or(Vec::is_empty));
+    let missing =
+        known.attrs.iter().find(|(name, schema)| schema.required && attrs.get(*name).is_none_or(Vec::is_empty));
     if let Some((name, _)) = missing {
         return Err(refused(name, "must have a value"));
     }
