@@ -1,6 +1,8 @@
 //! The end of access in a target's own hands: it gets there as the target understands it, once, and moves with its reason.
 
+use crate::holdings::{resident, with_epic};
 use fixtures::ehr_rest::{EhrRest, Options};
+use fixtures::ehr_soap::{self, EhrSoap};
 use fixtures::ehr_sql::EhrSql;
 use fixtures::faults::Fault;
 use harness::hospital::Wiring;
@@ -91,6 +93,22 @@ async fn an_end_date_reaches_the_directory_as_its_own_time_and_is_not_written_tw
     patched(&client, &id, json!({ "op": "replace", "path": "name.familyName", "value": "Changed" })).await;
     gateway.settled(Duration::from_secs(60)).await;
     assert_eq!(written() - before, 1, "{:?}", small.journal().entries());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_date_reaches_an_ehr_that_keeps_days_as_the_last_day_and_is_not_written_twice() {
+    let ehr = EhrSoap::start(ehr_soap::Options { rate_limit: None, ..ehr_soap::Options::default() }).unwrap();
+    let hospital = with_epic(&ehr);
+    let gateway = Gateway::serve(&hospital.config);
+    let client = gateway.client(&gateway.token("entra"));
+
+    ehr.faults().plan("CreateUser", Fault::TimeoutAfterCommit, 1);
+    let body = resident(json!({ "npi": "1900000013", "endDate": "2099-07-01T00:00:00Z" }));
+    assert_eq!(client.post("/Users", &body).await.status, 201);
+    gateway.settled(Duration::from_secs(60)).await;
+
+    assert_eq!(ehr.state()["accounts"][0]["end"], "2099-06-30", "{:#}", ehr.state());
+    assert_eq!(ehr.journal().count_of("UpdateUser"), 0, "{:?}", ehr.journal().entries());
 }
 
 /// A departmental database whose accounts end by their date.

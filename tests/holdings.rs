@@ -112,6 +112,7 @@ login = "user.userName"
 givenName = "user.name.givenName"
 familyName = "user.name.familyName"
 employeeNumber = "user.enterprise.employeeNumber"
+endDate = "access.lastDay"
 provider = { link = "provider" }
 
 [target.object.provider]
@@ -125,22 +126,32 @@ when = "user.title == 'Resident'"
 entitlements = ["epic:template:T9200"]
 "#;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_target_remarked_on_a_write_that_it_took_is_shown_until_the_next_write() {
-    let ehr = EhrSoap::start(ehr_soap::Options { rate_limit: None, ..ehr_soap::Options::default() }).unwrap();
+/// A hospital whose EHR is the epic-like one.
+pub fn with_epic(ehr: &EhrSoap) -> Hospital {
     let hospital = Hospital::new(&Wiring::default());
     let text = std::fs::read_to_string(&hospital.config).unwrap();
     let epic = EPIC.replace("@URL@", &ehr.base_url()).replace("@DIR@", &hospital.folder.path().display().to_string());
     std::fs::write(&hospital.config, text + &epic).unwrap();
-    let gateway = Gateway::serve(&hospital.config);
-    let client = gateway.client(&gateway.token("entra"));
+    hospital
+}
+
+/// Somebody who has a provider record and an account there.
+pub fn resident(clinical: Value) -> Value {
     let enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
-    let body = json!({
+    json!({
         "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User", enterprise, CLINICAL], "userName": "tp1",
         "title": "Resident", "name": { "familyName": "Example", "givenName": "Testperson 1" },
-        enterprise: { "employeeNumber": "100001" }, CLINICAL: { "npi": "1900000013" },
-    });
-    let user = client.post("/Users", &body).await.id();
+        enterprise: { "employeeNumber": "100001" }, CLINICAL: clinical,
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_target_remarked_on_a_write_that_it_took_is_shown_until_the_next_write() {
+    let ehr = EhrSoap::start(ehr_soap::Options { rate_limit: None, ..ehr_soap::Options::default() }).unwrap();
+    let hospital = with_epic(&ehr);
+    let gateway = Gateway::serve(&hospital.config);
+    let client = gateway.client(&gateway.token("entra"));
+    let user = client.post("/Users", &resident(json!({ "npi": "1900000013" }))).await.id();
     gateway.settled(Duration::from_secs(60)).await;
 
     let warnings = || {

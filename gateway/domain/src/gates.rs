@@ -29,6 +29,10 @@ pub struct Access {
     pub begins: Option<Timestamp>,
     /// The first instant without access; `None`: it is not limited.
     pub ends: Option<Timestamp>,
+    /// The day on which it begins, in the zone of the person's facility.
+    pub first_day: Option<Date>,
+    /// The last day on which there is access, in the zone of the person's facility.
+    pub last_day: Option<Date>,
 }
 
 /// The dates of a person, as instants: a day begins and ends in the zone of the person's facility, and the last day is
@@ -38,10 +42,11 @@ pub fn access(attrs: &Object, policy: &Policy) -> Access {
     let clinical = attrs.get(CLINICAL);
     let zone = policy.zone(facility(clinical));
     let date = |name: &str| clinical.and_then(|clinical| clinical.get(name)).and_then(Value::as_str);
-    Access {
-        begins: date("startDate").and_then(|text| starts(text, &zone)),
-        ends: date("endDate").and_then(|text| ends(text, &zone)),
-    }
+    let begins = date("startDate").and_then(|text| starts(text, &zone));
+    let ends = date("endDate").and_then(|text| ends(text, &zone));
+    let day = |at: Timestamp| at.to_zoned(zone.clone()).date();
+    let last = ends.and_then(|end| end.checked_sub(1.nanosecond()).ok());
+    Access { begins, ends, first_day: begins.map(day), last_day: last.map(day) }
 }
 
 /// The gate at `now`, and the next instant at which it changes by itself.
@@ -54,7 +59,7 @@ pub fn gate(assertions: &[Assertion], attrs: &Object, policy: &Policy, now: Time
     if closed_by_owner {
         return (Gate::Closed, None);
     }
-    let Access { begins, ends } = access(attrs, policy);
+    let Access { begins, ends, .. } = access(attrs, policy);
     if ends.is_some_and(|end| end <= now) {
         return (Gate::Closed, None);
     }

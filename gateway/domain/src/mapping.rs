@@ -9,6 +9,7 @@ use crate::resolve::GroupRef;
 use connector_expr::{Env, Expr, Type, Vars};
 use connector_spi::{AccountState, Attrs, Kind, Value as Native, ValueType};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use scim::{Attribute, Object, Types};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -139,7 +140,7 @@ impl AccountMapping {
 }
 
 /// What expressions see: `user`, with core attributes by name, extensions by short name and `groups`; and `access`, with the
-/// instants at which it begins and ends by itself.
+/// instants at which it begins and ends by itself, and the days.
 #[must_use]
 pub fn environment(types: &Types) -> Env {
     let user = types.user();
@@ -152,7 +153,12 @@ pub fn environment(types: &Types) -> Env {
     fields.insert("externalId".to_owned(), Type::Text);
     let group = Type::object([("value", Type::Text), ("display", Type::Text), ("direct", Type::Boolean)]);
     fields.insert("groups".to_owned(), Type::list(group));
-    let access = Type::object([("begins", Type::Timestamp), ("ends", Type::Timestamp)]);
+    let access = Type::object([
+        ("begins", Type::Timestamp),
+        ("ends", Type::Timestamp),
+        ("firstDay", Type::Text),
+        ("lastDay", Type::Text),
+    ]);
     Env::new().variable("user", Type::object(fields)).variable("access", access)
 }
 
@@ -235,7 +241,11 @@ pub fn variables(
         .collect::<Vec<_>>();
     user.insert("groups".to_owned(), Value::Array(groups));
     let instant = |at: Option<Timestamp>| at.map(|at| at.to_string());
-    let access = json!({ "begins": instant(access.begins), "ends": instant(access.ends) });
+    let day = |day: Option<Date>| day.map(|day| day.to_string());
+    let access = json!({
+        "begins": instant(access.begins), "ends": instant(access.ends),
+        "firstDay": day(access.first_day), "lastDay": day(access.last_day),
+    });
     Vars::new(json!({ "user": user, "access": access }))
 }
 

@@ -89,6 +89,19 @@ fn the_beginning_of_access_is_the_first_moment_of_its_day_at_the_facility() {
 }
 
 #[test]
+fn a_target_that_keeps_days_is_given_the_last_day_with_access() {
+    for (end, day) in [
+        ("2026-09-20", "2026-09-20"),
+        ("2026-09-20T15:00:00Z", "2026-09-20"),
+        ("2026-09-21T04:00:00Z", "2026-09-20"),
+        ("2026-09-21T04:00:01Z", "2026-09-21"),
+    ] {
+        let wanted = wanted(&mapped("access.lastDay", Some(ValueType::Text)), json!({ "endDate": end }));
+        assert_eq!(wanted.attrs["until"], [Value::from(day)], "{end}");
+    }
+}
+
+#[test]
 fn access_without_an_end_clears_the_targets_own() {
     assert_eq!(wanted(&mapped("access.ends", None), json!({})).attrs["until"], []);
 }

@@ -66,7 +66,17 @@ fn what_the_rules_and_targets_say_is_read_only_and_returned_on_request() {
     let names: Vec<&str> = targets.iter().map(|sub| sub.name.as_str()).collect();
     assert_eq!(
         names,
-        ["target", "kind", "state", "nativeId", "lastSuccess", "pendingSince", "lastErrorClass", "lastError"]
+        [
+            "target",
+            "kind",
+            "state",
+            "nativeId",
+            "lastSuccess",
+            "pendingSince",
+            "lastErrorClass",
+            "lastError",
+            "warnings"
+        ]
     );
 }
 

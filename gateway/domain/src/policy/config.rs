@@ -64,8 +64,9 @@ pub struct AccountConfig {
     pub strong: Vec<String>,
     /// The target's attributes, each an expression over `user` and `access`, or a table with `expr`, `mode` and `type`.
     /// `access.begins` and `access.ends` are the instants at which the person's access begins and ends by itself (the dates
-    /// of the clinical extension in the zone of the facility, the last day included), or null: map them to what the target
-    /// calls begin and end, so that access ends there even when the gateway is down.
+    /// of the clinical extension in the zone of the facility, the last day included), or null; `access.firstDay` and
+    /// `access.lastDay` are the days, for a target that keeps days. Map them to what the target calls begin and end, so that
+    /// access ends there even when the gateway is down.
     pub attributes: BTreeMap<String, MappingConfig>,
     /// Before the start date: `none` (no account yet) or `disabled` (made, and switched off).
     pub before_start: BeforeStart,
@@ -231,8 +232,9 @@ pub enum BeforeStart {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OnLeave {
-    /// What becomes of the account: `disable`, `block`, `expire` or `delete`. What the target has no such state for is
-    /// refused.
+    /// What becomes of the account: `disable`, `block`, `expire` (ended by its date) or `delete`. What each state takes in the
+    /// target, such as to block, log out and then disable, stands in the target's own settings; a state that these do not
+    /// have is refused.
     pub end: End,
     /// Which entitlements it loses: `owned` (those given here), `none` or `all`.
     pub strip: Strip,
