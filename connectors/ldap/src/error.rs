@@ -91,7 +91,8 @@ pub fn harmless(words: &str) -> Option<&str> {
 /// whatever is the matter; it counts only where nothing else does.
 pub fn named<'a>(words: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let candidates: Vec<&str> = candidates.collect();
-    let in_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    // Samba begins with the name of its module, objectclass_attrs.
+    let in_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     let (mut rest, mut of_a_name) = (words, None);
     while let Some(begin) = rest.find(in_word) {
         let tail = rest.get(begin..)?;
@@ -160,7 +161,7 @@ mod tests {
     fn the_attribute_is_found_among_ours_and_not_in_the_name_of_the_entry() {
         let samba =
             "objectclass_attrs: attribute 'displayName' on entry 'CN=Somebody,OU=people' contains an invalid value!";
-        assert_eq!(named(samba, ["cn", "displayName"].into_iter()), Some("displayName"));
+        assert_eq!(named(samba, ["cn", "displayName", "objectClass"].into_iter()), Some("displayName"));
         assert_eq!(named("naming violation: CN=x", ["sn", "cn"].into_iter()), Some("cn"));
         let words = "object class 'inetOrgPerson' requires attribute 'sn'";
         assert_eq!(named(words, ["cn", "sn"].into_iter()), Some("sn"));

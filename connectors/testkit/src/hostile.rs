@@ -118,8 +118,9 @@ impl Hostile<'_> {
                 if !failed.as_ref().is_ok_and(Vec::is_empty) {
                     return Err(format!("updated to {now:?}: {failed:?}"));
                 }
-                self.is_there(&now, &id, number, "updated").await?;
             }
+            self.is_there(text, &id, number, "updated").await?;
+            return Ok(Some(id));
         }
         let found = self.find(&attrs, self.key, number).await;
         match found {

@@ -35,13 +35,10 @@ pub async fn three_hundred_hostile_values_are_nothing_but_values(domain: &Domain
     let before = domain.values(&format!("CN=grp-ed,{GROUPS}"), "uSNChanged").await;
     let eye = Admin(domain.admin().await);
     let mut kept = Vec::new();
-    for (at, (places, key)) in [
-        (&["displayName", "department"][..], "employeeNumber"),
-        (&["cn"][..], "employeeNumber"),
-        (&["sAMAccountName"][..], "sAMAccountName"),
-    ]
-    .into_iter()
-    .enumerate()
+    for (at, (places, key)) in
+        [(&["cn", "displayName", "department"][..], "employeeNumber"), (&["sAMAccountName"][..], "sAMAccountName")]
+            .into_iter()
+            .enumerate()
     {
         let suite = Hostile {
             connector: domain.connector.clone(),
@@ -57,6 +54,6 @@ pub async fn three_hundred_hostile_values_are_nothing_but_values(domain: &Domain
         kept.push(all.len() - refused.len());
     }
     // Names are held to rules; of the rest only what controls, reverses or is too long is refused.
-    assert!(kept[0] >= 260 && kept[1] >= 260 && kept[2] >= 60, "{kept:?}");
+    assert!(kept[0] >= 260 && kept[1] >= 60, "{kept:?}");
     assert_eq!(domain.values(&format!("CN=grp-ed,{GROUPS}"), "uSNChanged").await, before);
 }

@@ -7,18 +7,18 @@ use fixtures::ehr_scim::{self, EhrScim};
 use futures_util::future::join_all;
 use std::sync::Arc;
 
-const EMPLOYEE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber";
+pub const EMPLOYEE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber";
 const MAIL: &str = "emails[type eq \"work\"].value";
 
 /// The record system, and a connector with the shipped profile that is open to it.
-struct Ward {
-    ehr: EhrScim,
-    host: Arc<TestHost>,
-    target: Arc<dyn Connector>,
+pub struct Ward {
+    pub ehr: EhrScim,
+    pub host: Arc<TestHost>,
+    pub target: Arc<dyn Connector>,
 }
 
 impl Ward {
-    async fn set(options: ehr_scim::Options, more: Json) -> Self {
+    pub async fn set(options: ehr_scim::Options, more: Json) -> Self {
         let ehr = EhrScim::start(options).unwrap();
         let host = TestHost::of("test-only");
         let target = support::open(support::meditech(&ehr.base_url(), more), &host).await;
@@ -59,7 +59,7 @@ impl Ward {
     }
 }
 
-fn clinician(number: u32) -> connector_spi::Attrs {
+pub fn clinician(number: u32) -> connector_spi::Attrs {
     attrs(&[
         ("userName", &format!("T{number}")),
         ("name.familyName", "Example"),

@@ -8,6 +8,7 @@ mod lost;
 mod members;
 mod order;
 mod pages;
+mod record_system;
 #[path = "../support/mod.rs"]
 mod support;
 mod word;

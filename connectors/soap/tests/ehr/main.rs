@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, reason = "tests")]
 
 mod accounts;
+mod certificate;
 mod endings;
 mod faults;
 mod foreign;

@@ -34,6 +34,9 @@ async fn listens(status: &'static str) -> (SocketAddr, Arc<Mutex<Vec<String>>>) 
                     break;
                 }
             }
+            if status.is_empty() {
+                continue;
+            }
             let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
             let _ = stream.write_all(answer.as_bytes()).await;
         }
@@ -84,6 +87,26 @@ async fn a_call_that_fails_is_a_part_that_failed_and_the_change_stays() {
         assert!(heard.lock().unwrap().iter().all(|call| call.contains("\"state\":\"disabled\"")));
     }
     assert_eq!(stage.read(&id).await.state, AccountState::Disabled);
+}
+
+#[tokio::test]
+async fn a_call_whose_answer_is_lost_is_made_again_with_the_change_and_the_change_stands_once() {
+    // A server that hears the call and hangs up without a word.
+    let (addr, heard) = listens("").await;
+    let stage = Ward::sqlite().await.stage_with(calls(addr, &["closed"])).await;
+    let id = stage.create(1, &[]).await.unwrap().id;
+    let mut before = None;
+    for times in 1..=3 {
+        let updated = stage.change(&id, state(AccountState::Disabled)).await.unwrap();
+        let failed: Vec<_> = updated.failed.iter().map(|part| (part.part.as_str(), part.error.class)).collect();
+        assert_eq!(failed, [("after:cache", Class::Timeout)]);
+        assert_eq!(heard.lock().unwrap().len(), times);
+        let mut now = stage.ehr().state().await.unwrap();
+        for row in now["user_dict"].as_array_mut().unwrap() {
+            row.as_object_mut().unwrap().retain(|column, _| !matches!(column.as_str(), "row_version" | "changed_at"));
+        }
+        assert_eq!(before.get_or_insert_with(|| now.clone()), &now, "the change stands as it stood");
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use crate::support::{
 use connector_spi::{AccountState, Change, Class, ConnError, Delta, Effect, Kind, NativeId};
 use connector_testkit::lost::{is_so, is_unknown, times};
 use fixtures::proxy::Mischief;
+use serde_json::{Value as Json, json};
 
 fn clear(name: &str) -> Change {
     Change { attrs: [(name.to_owned(), Delta::Clear)].into(), ..Change::default() }
@@ -17,7 +18,54 @@ struct Lost {
     commit: &'static [u8],
 }
 
+/// What the shipped profile leaves out: an end by date, a delete, and a statement that follows the commit.
+fn more() -> Json {
+    let of_user = "WHERE user_mnemonic = (SELECT u.user_mnemonic FROM user_dict u WHERE u.user_seq = :id)";
+    let rows = |table: &str| json!({"sql": format!("DELETE FROM {table} {of_user}"), "rows": "any"});
+    let own = json!({"sql": "DELETE FROM user_dict WHERE user_seq = :id"});
+    let delete: Vec<Json> = ["user_session", "user_menu", "user_facility", "user_access_group"]
+        .iter()
+        .map(|table| rows(table))
+        .chain([own])
+        .collect();
+    let note = json!({"sql": "INSERT INTO refreshed (mnemonic, state) VALUES (:mnemonic, :state)"});
+    json!({"kinds": {"account": {
+        "delete": delete,
+        "states": {"expired": [{"sql": "UPDATE user_dict SET end_date = :today WHERE user_seq = :id"}]},
+        "after": [{"name": "refresh", "on": ["closed"], "step": note}],
+    }}})
+}
+
 impl Lost {
+    async fn on(ward: Ward, commit: &'static [u8]) -> Self {
+        ward.ehr.run("CREATE TABLE refreshed (mnemonic VARCHAR(12), state VARCHAR(10))").await.unwrap();
+        Self { stage: ward.stage_with(more()).await, commit }
+    }
+
+    /// What follows a commit was not done where its answer was lost, and is done with the change that is sent again.
+    async fn refreshed(&self, state: &str) {
+        let statement = format!("SELECT COUNT(*) FROM refreshed WHERE state = '{state}'");
+        let done = self.stage.ehr().count(&statement).await.unwrap();
+        assert_eq!(done, i64::from(times().div_ceil(2)), "{state}");
+    }
+
+    /// A delete whose answer is lost, then once more: success, and nothing is left of the account.
+    async fn deletes(&self) {
+        for number in 0..times() {
+            let id = self.stage.find(number).await[0].id.clone();
+            let delete = async || self.stage.target.delete(&self.stage.cx("d"), &account(), &id).await;
+            self.cut(true);
+            let lost = delete().await.unwrap_err();
+            self.cut(false);
+            Self::unknown(&lost);
+            assert_eq!(self.stage.find(number).await, []);
+            delete().await.unwrap();
+        }
+        for table in ["user_dict", "user_menu", "user_facility", "user_access_group", "user_session"] {
+            assert_eq!(self.stage.ehr().count(&format!("SELECT COUNT(*) FROM {table}")).await.unwrap(), 0, "{table}");
+        }
+    }
+
     fn cut(&self, on: bool) {
         let mischief = if on { Mischief::LoseReplyTo(self.commit) } else { Mischief::None };
         self.stage.ward.proxy.as_ref().unwrap().set(mischief);
@@ -106,6 +154,10 @@ impl Lost {
         self.changes(&id, "a group", [give(vec![group("CSRX")]), take(vec![group("CSRX")])]).await;
         self.changes(&id, "the state", [state(AccountState::Disabled), state(AccountState::Enabled)]).await;
         self.changes(&id, "a block", [state(AccountState::Blocked), state(AccountState::Enabled)]).await;
+        self.refreshed("disabled").await;
+        self.refreshed("blocked").await;
+        self.changes(&id, "an end by date", [state(AccountState::Expired), state(AccountState::Enabled)]).await;
+        self.refreshed("expired").await;
         self.changes(&id, "a value that goes", [clear("email"), set("email", "a@hosp.example")]).await;
         self.providers().await;
         self.changes(&id, "the provider", [set("provider", "LOST0"), clear("provider")]).await;
@@ -122,26 +174,27 @@ impl Lost {
         }
         assert_eq!(self.stage.ehr().count("SELECT COUNT(*) FROM user_dict").await.unwrap(), i64::from(times()));
         assert_eq!(self.stage.ehr().count("SELECT COUNT(*) FROM user_menu").await.unwrap(), i64::from(times()) + 1);
+        self.deletes().await;
     }
 }
 
 #[tokio::test]
 async fn a_lost_answer_leaves_no_double_and_no_false_failure_in_postgresql() {
     let Some(ward) = Ward::postgres().await else { return };
-    let lost = Lost { stage: ward.stage().await, commit: COMMIT_POSTGRES };
+    let lost = Lost::on(ward, COMMIT_POSTGRES).await;
     lost.every_operation().await;
 }
 
 #[tokio::test]
 async fn a_lost_answer_leaves_no_double_and_no_false_failure_in_mariadb() {
     let Some(ward) = Ward::mariadb().await else { return };
-    let lost = Lost { stage: ward.stage().await, commit: COMMIT_MARIADB };
+    let lost = Lost::on(ward, COMMIT_MARIADB).await;
     lost.every_operation().await;
 }
 
 #[tokio::test]
 async fn a_lost_answer_leaves_no_double_and_no_false_failure_over_the_wire_of_sql_server() {
-    let lost = Lost { stage: Ward::mssql().await.stage().await, commit: COMMIT_MSSQL };
+    let lost = Lost::on(Ward::mssql().await, COMMIT_MSSQL).await;
     lost.every_operation().await;
 }
 
