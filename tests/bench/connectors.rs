@@ -201,7 +201,7 @@ where
 fn door(url: String) -> Json {
     json!({
         "url": url, "allow_plaintext": true, "allow_networks": ["127.0.0.0/8"], "timeout": 60, "connect_timeout": 5,
-        "requests_per_second": 10_000, "max_concurrent": 256,
+        "requests_per_second": null, "max_concurrent": 256,
     })
 }
 
@@ -256,7 +256,7 @@ impl Target for EhrSoap {
                 "personnel": { "username_token": { "user": "local:gateway", "password": password } },
                 "core": {
                     "auth": { "type": "basic", "user": "gateway", "password": password },
-                    "requests_per_second": 10_000, "max_concurrent": 256,
+                    "requests_per_second": null, "max_concurrent": 256,
                 },
             },
         });

@@ -173,11 +173,12 @@ impl StateProbe for LdapProxy {
 }
 
 async fn converse(client: TcpStream, shared: &Shared) -> Option<()> {
-    let (mut from_client, mut to_client) = client.into_split();
-    let (mut from_server, mut to_server) = TcpStream::connect(shared.there).await.ok()?.into_split();
+    let (from_client, mut to_client) = client.into_split();
+    let (from_server, mut to_server) = TcpStream::connect(shared.there).await.ok()?.into_split();
+    let (mut from_client, mut from_server) = (Incoming::of(from_client), Incoming::of(from_server));
     loop {
         tokio::select! {
-            request = message(&mut from_client) => {
+            request = from_client.message() => {
                 let Message { whole, id, tag } = request?;
                 match shared.fault() {
                     Fault::Unavailable if tag != BIND => to_client.write_all(&refusal(&id, tag, 52)).await.ok()?,
@@ -197,7 +198,7 @@ async fn converse(client: TcpStream, shared: &Shared) -> Option<()> {
                     }
                 }
             }
-            answer = message(&mut from_server) => {
+            answer = from_server.message() => {
                 let Message { mut whole, tag, .. } = answer?;
                 if shared.lost().is_some_and(|request| answer_to(request) == tag) {
                     return None;
@@ -227,29 +228,56 @@ struct Message {
     tag: u8,
 }
 
-/// Not safe to drop half-way; directories and clients write whole messages.
-async fn message(from: &mut OwnedReadHalf) -> Option<Message> {
-    from.readable().await.ok()?;
-    let mut whole = vec![0; 2];
-    from.read_exact(&mut whole).await.ok()?;
-    let length = match *whole.get(1)? {
-        short @ 0..=0x7f => usize::from(short),
+/// One end, and what came of a message that is not whole yet.
+struct Incoming {
+    from: OwnedReadHalf,
+    came: Vec<u8>,
+}
+
+impl Incoming {
+    fn of(from: OwnedReadHalf) -> Self {
+        Self { from, came: Vec::new() }
+    }
+
+    /// The next message. What came is kept when this is dropped half-way: TLS before it cuts messages where it likes.
+    async fn message(&mut self) -> Option<Message> {
+        loop {
+            if let Some(end) = whole(&self.came)? {
+                let whole: Vec<u8> = self.came.drain(..end).collect();
+                return Message::of(whole);
+            }
+            if self.from.read_buf(&mut self.came).await.ok()? == 0 {
+                return None;
+            }
+        }
+    }
+}
+
+/// Where the first message ends, once it is there; nothing at all of one that is too long.
+#[allow(clippy::option_option, reason = "not yet is not never")]
+fn whole(came: &[u8]) -> Option<Option<usize>> {
+    let Some(first) = came.get(1) else { return Some(None) };
+    let (head, length) = match *first {
+        short @ 0..=0x7f => (2, usize::from(short)),
         long => {
-            let mut digits = vec![0; usize::from(long & 0x7f).min(4)];
-            from.read_exact(&mut digits).await.ok()?;
-            whole.extend(&digits);
-            digits.iter().fold(0, |length, digit| (length << 8) | usize::from(*digit))
+            let head = 2 + usize::from(long & 0x7f).min(4);
+            let Some(digits) = came.get(2..head) else { return Some(None) };
+            (head, digits.iter().fold(0, |length, digit| (length << 8) | usize::from(*digit)))
         }
     };
-    if length > LARGEST {
-        return None;
+    (length <= LARGEST).then(|| Some(head + length).filter(|end| came.len() >= *end))
+}
+
+impl Message {
+    fn of(whole: Vec<u8>) -> Option<Self> {
+        let head = match *whole.get(1)? {
+            0..=0x7f => 2,
+            long => 2 + usize::from(long & 0x7f).min(4),
+        };
+        let end = head + 2 + usize::from(*whole.get(head + 1)?);
+        let (id, tag) = (whole.get(head..end)?.to_vec(), *whole.get(end)?);
+        Some(Message { whole, id, tag })
     }
-    let head = whole.len();
-    whole.resize(head + length, 0);
-    from.read_exact(whole.get_mut(head..)?).await.ok()?;
-    let end = head + 2 + usize::from(*whole.get(head + 1)?);
-    let (id, tag) = (whole.get(head..end)?.to_vec(), *whole.get(end)?);
-    Some(Message { whole, id, tag })
 }
 
 /// The refusal of a request with a result code and no words.

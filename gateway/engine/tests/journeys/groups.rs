@@ -403,7 +403,8 @@ async fn a_member_whom_the_target_refuses_keeps_nobody_else_out_and_nobody_in() 
     stage.settled().await;
     // given two whom the target takes into no group
     for person in [&people[5], &people[7]] {
-        banned.lock().unwrap().insert(stage.link(person).await.native_id.unwrap().as_str().to_owned());
+        let account = stage.link(person).await.native_id.unwrap();
+        banned.lock().unwrap().insert(account.as_str().to_owned());
     }
 
     // when they are put in together with others
