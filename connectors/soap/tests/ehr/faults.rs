@@ -123,6 +123,8 @@ async fn a_secret_that_was_rotated_is_read_anew_and_the_request_goes_once_more()
     };
     let Stage { ehr, host, target } = stage;
     ehr.stop().await;
+    // A connection that is being closed is seen to be: else the request may go into it and be lost.
+    tokio::time::sleep(Duration::from_millis(200)).await;
     let ehr = fixtures::ehr_soap::EhrSoap::start(new).unwrap();
     host.replace_secrets(|_| "rotated-1".to_owned());
 

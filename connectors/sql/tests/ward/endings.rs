@@ -77,7 +77,7 @@ async fn blocked_is_another_state_than_disabled() {
         assert_eq!(stage.read(&id).await.state, AccountState::Blocked);
         let (_, why) = stage.ehr().can_login("TEXAMPLE1", "2099-01-01").await.unwrap();
         assert_eq!(why, ["locked"]);
-        let error = stage.change(&id, state(AccountState::Expired)).await.unwrap_err();
+        let error = stage.change(&id, state(AccountState::Unknown)).await.unwrap_err();
         assert_eq!(error.class, Class::Unsupported, "this file has no statement for it");
     }
 }
