@@ -12,7 +12,14 @@ use crate::{
 };
 use connector_spi::{AccountState, Attrs, ConnError, Created, Ctx, Effect, Entitlement, NativeId, Result};
 use ldap3::{LdapResult, controls::PostRead};
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
+use tokio::time::{Instant, sleep};
+
+/// Between two looks at whether the memberships of somebody's old name have followed.
+const FOLLOWS: Duration = Duration::from_millis(10);
 
 impl Directory {
     pub(crate) async fn make(
@@ -52,6 +59,9 @@ impl Directory {
         let controls =
             if facts.has(control::POST_READ) { vec![PostRead::new(vec![shape.id.as_str()])] } else { vec![] };
         let attributes = std::mem::take(&mut entry.attributes);
+        if self.moves.has(&entry.dn) {
+            return Err(ConnError::transient("the entry of this name is being renamed: its memberships go first"));
+        }
         let mut session = self.pool.session(cx).await?;
         let result = session.add(&entry.dn, attributes, controls).await?;
         drop(session);
@@ -71,6 +81,10 @@ impl Directory {
             self.proofs.scrambled(&id, secret);
         }
         let mut parts = Parts::default();
+        // Whoever had the name a moment ago takes memberships along under it: what is given before that would go with them.
+        while self.moves.has(&entry.dn) && Instant::now() + FOLLOWS < cx.deadline {
+            sleep(FOLLOWS).await;
+        }
         self.memberships(cx, &entry.dn, entitlements, Membership::Give, &mut parts).await;
         if held_back {
             let outcome = if parts.failed.is_empty() {

@@ -3,6 +3,7 @@
 //! What is remembered is a guess: every write that uses it carries the id as an assertion (RFC 4528), so an entry that took
 //! over the name of another one is never written in its place. A restart loses nothing but speed.
 
+use crate::dn;
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
@@ -28,6 +29,12 @@ impl Names {
             names.clear();
         }
         names.insert(key.to_owned(), dn.to_owned());
+    }
+
+    /// Whether this name is among them, in whatever spelling. Looks at all of them: for few.
+    pub fn has(&self, dn: &str) -> bool {
+        let folded = dn::folded(dn);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().any(|name| dn::folded(name) == folded)
     }
 
     /// Forgets a name.

@@ -189,6 +189,40 @@ async fn a_rename_keeps_the_id_and_the_groups() {
     }
 }
 
+/// Memberships go by name. Who is given a name in the moment in which somebody else gives it up keeps what is given with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_given_a_name_that_is_just_given_up_keeps_the_groups_that_come_with_it() {
+    let Some(target) = Target::with(Setup { bare: true, ..Setup::default() }, |_| {}).await else { return };
+    for number in 1..=40 {
+        let id = target.make(number).await;
+        target.update(&id, &give(&["grp-ed"])).await.unwrap();
+        let mut other = person(number);
+        other.insert("employeeNumber".into(), vec![format!("X{number}").into()]);
+        other.insert("clinGatewayId".into(), vec![format!("other {number}").into()]);
+
+        let successor = async {
+            for _ in 0..2_000 {
+                let held = [role("grp-ed")];
+                match target.connector.create(&cx(&target.host), &account(), &other, AccountState::Enabled, &held).await
+                {
+                    Ok(created) => return created,
+                    Err(error) => assert!(matches!(error.class, Class::AlreadyExists | Class::Transient), "{error:?}"),
+                }
+                tokio::time::sleep(Duration::from_micros(500)).await;
+            }
+            panic!("the name is never given up");
+        };
+        let change = set("uid", &format!("renamed{number}"));
+        let (renamed, created) = tokio::join!(target.update(&id, &change), successor);
+        assert_eq!(renamed.unwrap().failed, []);
+        assert_eq!(created.failed, []);
+
+        for id in [&id, &created.id] {
+            assert_eq!(target.read(id).await.entitlements, Some(vec![role("grp-ed")]), "number {number}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_entry_that_took_over_a_name_is_never_written() {
     let Some(target) = Target::new().await else { return };
