@@ -6,7 +6,7 @@ use crate::{
     shape::{ACCOUNT, Shape},
 };
 use connector_spi::{AccountState, Declared, DeclaredKind, ValueType};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The types that the settings name, the end date's among them, and the states for which there is a word: an account that is
 /// closed in another way is read as disabled.
@@ -14,16 +14,16 @@ pub fn of(config: &Config) -> Declared {
     let shape = Shape::account(&config.account, config.active_directory);
     let ends = shape.end_date.iter().map(|name| (name.clone(), ValueType::Timestamp));
     let ticks = shape.active.then(|| (active::END.to_owned(), ValueType::Timestamp));
-    let types = ends.chain(ticks).chain(shape.types.clone()).collect();
+    let types = ends.chain(ticks).chain(shape.types.clone());
     let status = shape.status.as_ref();
-    let states = [
-        (AccountState::Disabled, true),
-        (AccountState::Blocked, status.is_some_and(|status| status.blocked.is_some())),
-        (AccountState::Expired, status.is_some_and(|status| status.expired.is_some())),
-    ];
-    let closes_to: BTreeSet<AccountState> =
-        states.into_iter().filter(|(_, has)| *has && shape.closes()).map(|(state, _)| state).collect();
-    let account = DeclaredKind { types, closes_to: Some(closes_to) };
+    let account = DeclaredKind::of(types, |state| {
+        let word = match state {
+            AccountState::Blocked => status.is_some_and(|status| status.blocked.is_some()),
+            AccountState::Expired => status.is_some_and(|status| status.expired.is_some()),
+            AccountState::Disabled | AccountState::Enabled | AccountState::Unknown => true,
+        };
+        word && shape.closes()
+    });
     Declared { kinds: BTreeMap::from([(ACCOUNT.into(), account)]), ..Declared::default() }
 }
 
@@ -31,6 +31,7 @@ pub fn of(config: &Config) -> Declared {
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::collections::BTreeSet;
 
     fn told(active_directory: bool, account: serde_json::Value) -> DeclaredKind {
         let mut account = account;

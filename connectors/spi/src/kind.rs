@@ -49,6 +49,29 @@ pub struct DeclaredKind {
     pub closes_to: Option<BTreeSet<AccountState>>,
 }
 
+impl DeclaredKind {
+    /// A kind with these attributes, whose records can be brought to the states of which `closes` is true.
+    pub fn of(types: impl IntoIterator<Item = (String, ValueType)>, closes: impl Fn(AccountState) -> bool) -> Self {
+        Self {
+            types: types.into_iter().collect(),
+            closes_to: Some(AccountState::CLOSING.into_iter().filter(|state| closes(*state)).collect()),
+        }
+    }
+}
+
+impl Declared {
+    /// What a target's settings tell of its kinds and of the types of entitlements, each by name.
+    pub fn of<'a>(
+        kinds: impl IntoIterator<Item = (&'a String, DeclaredKind)>,
+        entitlements: impl IntoIterator<Item = (&'a String, DeclaredEntitlement)>,
+    ) -> Self {
+        Self {
+            kinds: kinds.into_iter().map(|(name, kind)| (Kind::from(name.as_str()), kind)).collect(),
+            entitlements: entitlements.into_iter().map(|(name, one)| (Kind::from(name.as_str()), one)).collect(),
+        }
+    }
+}
+
 /// A kind of connector. Implemented once per protocol.
 #[async_trait]
 pub trait ConnectorType: Send + Sync + 'static {

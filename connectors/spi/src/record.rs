@@ -66,6 +66,11 @@ pub enum AccountState {
     Unknown,
 }
 
+impl AccountState {
+    /// The states in which nobody is let in.
+    pub const CLOSING: [Self; 3] = [Self::Disabled, Self::Blocked, Self::Expired];
+}
+
 /// What a target holds of one object, as read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -37,6 +37,7 @@ mod kit;
 mod ldap_proxy;
 pub mod lost;
 pub mod memory;
+pub mod odd;
 pub mod report;
 pub mod required;
 mod shipped;

@@ -6,7 +6,6 @@ use connector_spi::{
     AccountState, AttrSchema, Declared, DeclaredEntitlement, DeclaredKind, Kind, KindCaps, KindSchema, Provenance,
     ReadAfterWrite, TargetSchema,
 };
-use std::collections::BTreeSet;
 
 /// The schema, as yet without its revision.
 pub(super) fn of(config: &Config) -> TargetSchema {
@@ -23,33 +22,29 @@ pub(super) fn seal(schema: &mut TargetSchema) {
 
 /// What the file tells before anything is opened.
 pub(super) fn declared(config: &Config) -> Declared {
-    let kind = |(name, kind): (&String, &config::Kind)| {
-        let types = kind.attributes.iter().map(|(name, attribute)| (name.clone(), attribute.ty)).collect();
-        (Kind::from(name.as_str()), DeclaredKind { types, closes_to: Some(closes_to(config, kind)) })
-    };
-    let entitlement = |(name, entitlement): (&String, &config::Entitlement)| {
-        let read = entitlement.read.as_ref();
+    let kinds = config.kinds.iter().map(|(name, kind)| {
+        let types = kind.attributes.iter().map(|(name, attribute)| (name.clone(), attribute.ty));
+        (name, DeclaredKind::of(types, |state| !config.read_only && closes(kind, state)))
+    });
+    let entitlements = config.kinds.values().flat_map(|kind| &kind.entitlements).map(|(name, one)| {
+        let read = one.read.as_ref();
         let told = DeclaredEntitlement {
             ordered: read.is_some_and(|read| read.order.is_some() || read.first_at.is_some()),
             scoped: read.is_some_and(|read| !read.scope.is_empty()),
         };
-        (Kind::from(name.as_str()), told)
-    };
-    Declared {
-        kinds: config.kinds.iter().map(kind).collect(),
-        entitlements: config.kinds.values().flat_map(|kind| &kind.entitlements).map(entitlement).collect(),
-    }
+        (name, told)
+    });
+    Declared::of(kinds, entitlements)
 }
 
-/// The closing states that the file has requests for.
-fn closes_to(config: &Config, kind: &config::Kind) -> BTreeSet<AccountState> {
-    let states = &kind.states;
-    let all = [
-        (AccountState::Disabled, !states.disabled.is_empty()),
-        (AccountState::Blocked, !states.blocked.is_empty()),
-        (AccountState::Expired, !states.expired.is_empty()),
-    ];
-    all.into_iter().filter(|(_, has)| *has && !config.read_only).map(|(state, _)| state).collect()
+/// Whether the file says how a record is brought to a closing state.
+fn closes(kind: &config::Kind, state: AccountState) -> bool {
+    match state {
+        AccountState::Disabled => !kind.states.disabled.is_empty(),
+        AccountState::Blocked => !kind.states.blocked.is_empty(),
+        AccountState::Expired => !kind.states.expired.is_empty(),
+        AccountState::Enabled | AccountState::Unknown => false,
+    }
 }
 
 fn kind_schema(config: &Config, kind: &config::Kind) -> KindSchema {
@@ -87,7 +82,7 @@ fn caps(config: &Config, kind: &config::Kind) -> KindCaps {
         create: writes && kind.create.is_some(),
         update: writes && (!kind.update.is_empty() || !kind.entitlements.is_empty()),
         delete: writes && kind.delete.is_some(),
-        disable: !closes_to(config, kind).is_empty(),
+        disable: writes && AccountState::CLOSING.into_iter().any(|state| closes(kind, state)),
         list: kind.list.is_some(),
         sync: false,
         find_by: kind.find.iter().map(|find| find.key.clone()).collect(),

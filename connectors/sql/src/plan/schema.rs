@@ -6,7 +6,7 @@ use connector_spi::{
     AccountState, AttrSchema, Declared, DeclaredEntitlement, DeclaredKind, Kind, KindCaps, KindSchema, Provenance,
     ReadAfterWrite, TargetSchema,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The schema, with a revision that changes when anything in it does.
 pub(super) fn of(config: &Config, plans: &BTreeMap<Kind, KindPlan>) -> TargetSchema {
@@ -24,30 +24,25 @@ pub(crate) fn fnv1a(octets: &[u8]) -> u64 {
 
 /// What the file tells before anything is opened.
 pub(super) fn declared(config: &Config) -> Declared {
-    let kind = |(name, kind): (&String, &config::Kind)| {
-        let types = kind.attributes.iter().map(|(name, attribute)| (name.clone(), attribute.ty)).collect();
-        (Kind::from(name.as_str()), DeclaredKind { types, closes_to: Some(closes_to(config, kind)) })
-    };
-    let entitlement = |(name, entitlement): (&String, &config::Entitlement)| {
+    let kinds = config.kinds.iter().map(|(name, kind)| {
+        let types = kind.attributes.iter().map(|(name, attribute)| (name.clone(), attribute.ty));
+        (name, DeclaredKind::of(types, |state| !config.read_only && closes(kind, state)))
+    });
+    let entitlements = config.kinds.values().flat_map(|kind| &kind.entitlements).map(|(name, one)| {
         // Whether a statement gives a place is not told by its text.
-        let told = DeclaredEntitlement { ordered: false, scoped: !entitlement.scope.is_empty() };
-        (Kind::from(name.as_str()), told)
-    };
-    Declared {
-        kinds: config.kinds.iter().map(kind).collect(),
-        entitlements: config.kinds.values().flat_map(|kind| &kind.entitlements).map(entitlement).collect(),
-    }
+        (name, DeclaredEntitlement { ordered: false, scoped: !one.scope.is_empty() })
+    });
+    Declared::of(kinds, entitlements)
 }
 
-/// The closing states that the file has statements for.
-fn closes_to(config: &Config, kind: &config::Kind) -> BTreeSet<AccountState> {
-    let states = &kind.states;
-    let all = [
-        (AccountState::Disabled, !states.disabled.is_empty()),
-        (AccountState::Blocked, !states.blocked.is_empty()),
-        (AccountState::Expired, !states.expired.is_empty()),
-    ];
-    all.into_iter().filter(|(_, has)| *has && !config.read_only).map(|(state, _)| state).collect()
+/// Whether the file says how a record is brought to a closing state.
+fn closes(kind: &config::Kind, state: AccountState) -> bool {
+    match state {
+        AccountState::Disabled => !kind.states.disabled.is_empty(),
+        AccountState::Blocked => !kind.states.blocked.is_empty(),
+        AccountState::Expired => !kind.states.expired.is_empty(),
+        AccountState::Enabled | AccountState::Unknown => false,
+    }
 }
 
 fn kind_schema(config: &Config, plan: &KindPlan) -> KindSchema {
@@ -89,7 +84,7 @@ fn caps(config: &Config, plan: &KindPlan) -> KindCaps {
         create: writes && plan.insert.is_some(),
         update: writes && (!plan.update.is_empty() || grants || !plan.states.is_empty()),
         delete: writes && !plan.delete.is_empty(),
-        disable: !closes_to(config, &plan.config).is_empty(),
+        disable: writes && AccountState::CLOSING.into_iter().any(|state| closes(&plan.config, state)),
         list: plan.list.is_some(),
         sync: plan.changes.is_some(),
         find_by: plan.find.iter().map(|(key, _)| key.clone()).collect(),

@@ -38,7 +38,7 @@ async fn listens(status: &'static str) -> (SocketAddr, Arc<Mutex<Vec<String>>>) 
                 continue;
             }
             let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-            let _ = stream.write_all(answer.as_bytes()).await;
+            stream.write_all(answer.as_bytes()).await.unwrap();
         }
     });
     (addr, heard)

@@ -6,14 +6,10 @@ use super::*;
 use crate::{
     Memory, TestHost,
     lost::{Line, Losing, times},
+    odd::{Odd, Oddity},
 };
-use connector_spi::{
-    AccountState, Change, ConnError, Created, Health, Op, Record, Result as Outcome, TargetSchema, Updated, Value,
-};
-use std::{
-    collections::BTreeMap,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use connector_spi::{AccountState, Change, ConnError, Op, Result as Outcome, Updated, Value};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// What is wrong with a connector.
 #[derive(Clone, Copy, PartialEq)]
@@ -30,54 +26,35 @@ enum Wrong {
 struct Flawed {
     wrong: Wrong,
     memory: Memory,
-    inner: Arc<dyn Connector>,
     calls: AtomicU32,
 }
 
 #[async_trait]
-impl Connector for Flawed {
-    async fn check(&self, cx: &Ctx) -> Outcome<Health> {
-        self.inner.check(cx).await
-    }
-    async fn schema(&self, cx: &Ctx) -> Outcome<TargetSchema> {
-        self.inner.schema(cx).await
-    }
-    async fn get(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Outcome<Option<Record>> {
-        self.inner.get(cx, kind, id).await
-    }
-    async fn find(&self, cx: &Ctx, kind: &Kind, key: &BTreeMap<String, Value>) -> Outcome<Vec<Record>> {
-        self.inner.find(cx, kind, key).await
-    }
-    async fn create(
+impl Oddity for Flawed {
+    async fn update(
         &self,
+        inside: &dyn Connector,
         cx: &Ctx,
         kind: &Kind,
-        attrs: &Attrs,
-        state: AccountState,
-        entitlements: &[Entitlement],
-    ) -> Outcome<Created> {
-        self.inner.create(cx, kind, attrs, state, entitlements).await
-    }
-    async fn update(&self, cx: &Ctx, kind: &Kind, id: &NativeId, change: &Change) -> Outcome<Updated> {
-        let outcome = self.inner.update(cx, kind, id, change).await;
+        id: &NativeId,
+        change: &Change,
+    ) -> Outcome<Updated> {
+        let outcome = inside.update(cx, kind, id, change).await;
         match self.wrong {
             Wrong::TakesAlong if self.calls.fetch_add(1, Ordering::SeqCst) % 100 == 99 => {
                 self.memory
                     .tamper("account", id, |record| drop(record.entitlements.as_mut().map(|all| all.drain(..1))));
                 outcome
             }
-            Wrong::Repeats if outcome.is_err() => self.inner.update(cx, kind, id, change).await.and(outcome),
+            Wrong::Repeats if outcome.is_err() => inside.update(cx, kind, id, change).await.and(outcome),
             Wrong::Refuses => outcome.map_err(|_| ConnError::conflict("it did not work")),
             Wrong::Nothing | Wrong::TakesAlong | Wrong::Repeats => outcome,
         }
     }
-    async fn delete(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Outcome<()> {
-        self.inner.delete(cx, kind, id).await
-    }
 }
 
 fn flawed(wrong: Wrong, memory: &Memory) -> Arc<dyn Connector> {
-    Arc::new(Flawed { wrong, memory: memory.clone(), inner: memory.connector(), calls: AtomicU32::new(0) })
+    Odd::around(memory.connector(), Flawed { wrong, memory: memory.clone(), calls: AtomicU32::new(0) })
 }
 
 #[async_trait]

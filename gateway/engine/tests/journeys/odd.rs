@@ -1,20 +1,19 @@
-//! Targets that are not quite as the model: one that works changes off later, one whose connector does something after each.
+//! Targets that are not quite as the model: one that works changes off later, one whose connector does something after each, one
+//! that takes some accounts into no group.
 
 use async_trait::async_trait;
 use connector_spi::{
-    AccountState, Attrs, Change, ConnError, Connector, Created, Ctx, Delta, Effect, EffectFacet, Entitlement, Health,
-    Kind, NativeId, PartFailure, Pending, Record, Result, TargetSchema, Updated, Value,
+    AccountState, Attrs, Change, ConnError, Connector, Created, Ctx, Delta, Effect, Entitlement, Kind, NativeId,
+    PartFailure, Pending, Result, TargetSchema, Updated, Value,
 };
-use std::collections::{BTreeMap, HashSet};
+use connector_testkit::odd::{Odd, Oddity};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// A desk at which people carry changes out: every change is taken on, and done when somebody gets round to it.
-pub struct Desk {
-    inner: Arc<dyn Connector>,
-    tray: Tray,
-}
+pub struct Desk(Tray);
 
 /// The changes that wait on a desk.
 pub type Tray = Arc<Mutex<Vec<Task>>>;
@@ -26,14 +25,41 @@ pub enum Task {
 }
 
 impl Desk {
-    pub fn before(inner: Arc<dyn Connector>, tray: &Tray) -> Arc<dyn Connector> {
-        Arc::new(Desk { inner, tray: Arc::clone(tray) })
+    pub fn before(inside: Arc<dyn Connector>, tray: &Tray) -> Arc<dyn Connector> {
+        Odd::around(inside, Desk(Arc::clone(tray)))
     }
 
     fn take_on(&self, task: Task) -> Option<Pending> {
-        let mut tray = self.tray.lock().unwrap();
+        let mut tray = self.0.lock().unwrap();
         tray.push(task);
         Some(Pending { ticket: format!("T{}", tray.len()), poll_after: Duration::from_secs(1) })
+    }
+}
+
+#[async_trait]
+impl Oddity for Desk {
+    async fn create(
+        &self,
+        _: &dyn Connector,
+        cx: &Ctx,
+        kind: &Kind,
+        attrs: &Attrs,
+        state: AccountState,
+        held: &[Entitlement],
+    ) -> Result<Created> {
+        let task = Task::Create(cx.clone(), kind.clone(), attrs.clone(), state, held.to_vec());
+        Ok(Created { pending: self.take_on(task), ..Created::new("") })
+    }
+    async fn update(
+        &self,
+        _: &dyn Connector,
+        cx: &Ctx,
+        kind: &Kind,
+        id: &NativeId,
+        change: &Change,
+    ) -> Result<Updated> {
+        let task = Task::Update(cx.clone(), kind.clone(), id.clone(), change.clone());
+        Ok(Updated { pending: self.take_on(task), ..Updated::default() })
     }
 }
 
@@ -62,153 +88,81 @@ pub struct Notice {
 }
 
 /// A connector that gives notice after each change.
-pub struct Notifying {
-    inner: Arc<dyn Connector>,
-    notice: Arc<Notice>,
-}
+pub struct Notifying(Arc<Notice>);
 
 impl Notifying {
-    pub fn around(inner: Arc<dyn Connector>, notice: &Arc<Notice>) -> Arc<dyn Connector> {
-        Arc::new(Notifying { inner, notice: Arc::clone(notice) })
+    pub fn around(inside: Arc<dyn Connector>, notice: &Arc<Notice>) -> Arc<dyn Connector> {
+        Odd::around(inside, Notifying(Arc::clone(notice)))
     }
 
     fn give(&self) -> Vec<PartFailure> {
-        if self.notice.fails.load(Ordering::SeqCst) {
+        if self.0.fails.load(Ordering::SeqCst) {
             let error = ConnError::transient("nobody answers").effect(Effect::Partial);
             return vec![PartFailure { part: "after:notice".to_owned(), error }];
         }
-        self.notice.given.fetch_add(1, Ordering::SeqCst);
+        self.0.given.fetch_add(1, Ordering::SeqCst);
         Vec::new()
     }
 }
 
-/// A target that takes some accounts into no group, and says so of the whole call.
-pub struct Doorman {
-    inner: Arc<dyn Connector>,
-    banned: Arc<Mutex<HashSet<String>>>,
-}
-
-impl Doorman {
-    pub fn before(inner: Arc<dyn Connector>, banned: &Arc<Mutex<HashSet<String>>>) -> Arc<dyn Connector> {
-        Arc::new(Doorman { inner, banned: Arc::clone(banned) })
-    }
-}
-
 #[async_trait]
-impl Connector for Doorman {
-    async fn check(&self, cx: &Ctx) -> Result<Health> {
-        self.inner.check(cx).await
-    }
-    async fn schema(&self, cx: &Ctx) -> Result<TargetSchema> {
-        self.inner.schema(cx).await
-    }
-    async fn get(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Result<Option<Record>> {
-        self.inner.get(cx, kind, id).await
-    }
-    async fn find(&self, cx: &Ctx, kind: &Kind, key: &BTreeMap<String, Value>) -> Result<Vec<Record>> {
-        self.inner.find(cx, kind, key).await
+impl Oddity for Notifying {
+    fn schema(&self, mut inside: TargetSchema) -> TargetSchema {
+        inside.kinds.values_mut().for_each(|kind| kind.caps.follow_ups = true);
+        inside
     }
     async fn create(
         &self,
+        inside: &dyn Connector,
         cx: &Ctx,
         kind: &Kind,
         attrs: &Attrs,
         state: AccountState,
         held: &[Entitlement],
     ) -> Result<Created> {
-        self.inner.create(cx, kind, attrs, state, held).await
+        let created = inside.create(cx, kind, attrs, state, held).await?;
+        Ok(Created { failed: self.give(), ..created })
     }
-    async fn update(&self, cx: &Ctx, kind: &Kind, id: &NativeId, change: &Change) -> Result<Updated> {
+    async fn update(
+        &self,
+        inside: &dyn Connector,
+        cx: &Ctx,
+        kind: &Kind,
+        id: &NativeId,
+        change: &Change,
+    ) -> Result<Updated> {
+        let updated = inside.update(cx, kind, id, change).await?;
+        Ok(Updated { failed: self.give(), ..updated })
+    }
+}
+
+/// A target that takes some accounts into no group, and says so of the whole call.
+pub struct Doorman(Arc<Mutex<HashSet<String>>>);
+
+impl Doorman {
+    pub fn before(inside: Arc<dyn Connector>, banned: &Arc<Mutex<HashSet<String>>>) -> Arc<dyn Connector> {
+        Odd::around(inside, Doorman(Arc::clone(banned)))
+    }
+}
+
+#[async_trait]
+impl Oddity for Doorman {
+    async fn update(
+        &self,
+        inside: &dyn Connector,
+        cx: &Ctx,
+        kind: &Kind,
+        id: &NativeId,
+        change: &Change,
+    ) -> Result<Updated> {
         let added = change.attrs.values().flat_map(|delta| match delta {
             Delta::Patch { add, .. } => add.as_slice(),
             Delta::Set(_) | Delta::Clear => &[],
         });
-        let is_banned = |value: &Value| self.banned.lock().unwrap().contains(value.as_text().unwrap_or_default());
+        let is_banned = |value: &Value| self.0.lock().unwrap().contains(value.as_text().unwrap_or_default());
         if kind.as_str() == "group" && added.into_iter().any(is_banned) {
             return Err(ConnError::invalid("somebody is not let in"));
         }
-        self.inner.update(cx, kind, id, change).await
-    }
-    async fn delete(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Result<()> {
-        self.inner.delete(cx, kind, id).await
-    }
-    fn effect(&self) -> Option<&dyn EffectFacet> {
-        self.inner.effect()
-    }
-}
-
-#[async_trait]
-impl Connector for Desk {
-    async fn check(&self, cx: &Ctx) -> Result<Health> {
-        self.inner.check(cx).await
-    }
-    async fn schema(&self, cx: &Ctx) -> Result<TargetSchema> {
-        self.inner.schema(cx).await
-    }
-    async fn get(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Result<Option<Record>> {
-        self.inner.get(cx, kind, id).await
-    }
-    async fn find(&self, cx: &Ctx, kind: &Kind, key: &BTreeMap<String, Value>) -> Result<Vec<Record>> {
-        self.inner.find(cx, kind, key).await
-    }
-    async fn create(
-        &self,
-        cx: &Ctx,
-        kind: &Kind,
-        attrs: &Attrs,
-        state: AccountState,
-        held: &[Entitlement],
-    ) -> Result<Created> {
-        let task = Task::Create(cx.clone(), kind.clone(), attrs.clone(), state, held.to_vec());
-        Ok(Created { pending: self.take_on(task), ..Created::new("") })
-    }
-    async fn update(&self, cx: &Ctx, kind: &Kind, id: &NativeId, change: &Change) -> Result<Updated> {
-        let task = Task::Update(cx.clone(), kind.clone(), id.clone(), change.clone());
-        Ok(Updated { pending: self.take_on(task), ..Updated::default() })
-    }
-    async fn delete(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Result<()> {
-        self.inner.delete(cx, kind, id).await
-    }
-    fn effect(&self) -> Option<&dyn EffectFacet> {
-        self.inner.effect()
-    }
-}
-
-#[async_trait]
-impl Connector for Notifying {
-    async fn check(&self, cx: &Ctx) -> Result<Health> {
-        self.inner.check(cx).await
-    }
-    async fn schema(&self, cx: &Ctx) -> Result<TargetSchema> {
-        let mut schema = self.inner.schema(cx).await?;
-        schema.kinds.values_mut().for_each(|kind| kind.caps.follow_ups = true);
-        Ok(schema)
-    }
-    async fn get(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Result<Option<Record>> {
-        self.inner.get(cx, kind, id).await
-    }
-    async fn find(&self, cx: &Ctx, kind: &Kind, key: &BTreeMap<String, Value>) -> Result<Vec<Record>> {
-        self.inner.find(cx, kind, key).await
-    }
-    async fn create(
-        &self,
-        cx: &Ctx,
-        kind: &Kind,
-        attrs: &Attrs,
-        state: AccountState,
-        held: &[Entitlement],
-    ) -> Result<Created> {
-        let created = self.inner.create(cx, kind, attrs, state, held).await?;
-        Ok(Created { failed: self.give(), ..created })
-    }
-    async fn update(&self, cx: &Ctx, kind: &Kind, id: &NativeId, change: &Change) -> Result<Updated> {
-        let updated = self.inner.update(cx, kind, id, change).await?;
-        Ok(Updated { failed: self.give(), ..updated })
-    }
-    async fn delete(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Result<()> {
-        self.inner.delete(cx, kind, id).await
-    }
-    fn effect(&self) -> Option<&dyn EffectFacet> {
-        self.inner.effect()
+        inside.update(cx, kind, id, change).await
     }
 }

@@ -8,7 +8,9 @@
 //! # struct Pager;
 //! # #[async_trait::async_trait] impl ConnectorType for Pager {
 //! #     type Config = Settings; const NAME: &'static str = "pager";
-//! #     async fn open(_: Settings, _: std::sync::Arc<dyn Host>) -> Result<std::sync::Arc<dyn Connector>> { todo!() }
+//! #     async fn open(_: Settings, _: std::sync::Arc<dyn Host>) -> Result<std::sync::Arc<dyn Connector>> {
+//! #         Err(connector_spi::ConnError::config("there is no pager"))
+//! #     }
 //! # }
 //! fn main() -> std::process::ExitCode {
 //!     chartgate_plugin::serve::<Pager>()
