@@ -25,6 +25,7 @@ impl Call {
             Call::Changes { .. } => Op::Changes,
             Call::Effective { .. } => Op::Effective,
             Call::RevokeSessions { .. } => Op::RevokeSessions,
+            Call::Ticket { .. } => Op::Ticket,
         }
     }
 }
@@ -71,6 +72,10 @@ pub async fn carry_out(connector: &dyn Connector, cx: &Ctx, call: &Call) -> Answ
         Call::RevokeSessions { kind, id } => {
             let effect = connector.effect().ok_or_else(missing)?;
             said(effect.revoke_sessions(cx, kind, id).await)
+        }
+        Call::Ticket { kind, ticket } => {
+            let tickets = connector.tickets().ok_or_else(missing)?;
+            said(tickets.ticket(cx, kind, ticket).await)
         }
     }
 }

@@ -151,6 +151,13 @@ pub enum Call {
         /// The target's id of it.
         id: NativeId,
     },
+    /// Asks what became of work that the target has taken on.
+    Ticket {
+        /// The kind of record.
+        kind: Kind,
+        /// The target's mark of the work.
+        ticket: String,
+    },
 }
 
 /// What comes with a call.

@@ -1,6 +1,7 @@
 //! The requests of one change, in the order that the contract asks for (connector contract, section 4, rule 9).
 
 use connector_expr::{Expr, Vars};
+use connector_spi::entitlement::in_order;
 use connector_spi::{
     AccountState, Attrs, ConnError, Delta, Entitlement, EntitlementChange, Kind, PartFailure, Record, Result, Value,
 };
@@ -174,28 +175,6 @@ pub fn whole_list(record: &Record, change: &EntitlementChange) -> Option<Vec<Ent
     let held = record.entitlements.as_ref().filter(|_| !record.incomplete)?;
     let gone = |one: &Entitlement| change.remove.iter().chain(&change.add).any(|other| other.same_grant(one));
     Some(held.iter().filter(|one| !gone(one)).chain(&change.add).cloned().collect())
-}
-
-/// A whole list in the order in which it is written, numbered without gaps from 1.
-///
-/// What the change gives (`add`) takes the place that it asks for; what was there before fills the places between, in the
-/// order that it had. So an order that was asked for is the order that is read back, as long as the list is long enough.
-#[must_use]
-pub fn in_order(whole: Vec<Entitlement>, add: &[Entitlement]) -> Vec<Entitlement> {
-    let asked = |one: &Entitlement| add.iter().any(|new| new.same_grant(one)) && one.order.is_some();
-    let (mut fixed, mut rest): (Vec<_>, Vec<_>) = whole.into_iter().partition(asked);
-    fixed.sort_by_key(|one| one.order);
-    rest.sort_by_key(|one| one.order.unwrap_or(u32::MAX));
-    let (mut fixed, mut rest) = (fixed.into_iter().peekable(), rest.into_iter());
-    let mut made: Vec<Entitlement> = Vec::new();
-    loop {
-        let place = u32::try_from(made.len()).unwrap_or(u32::MAX).saturating_add(1);
-        let due = fixed.next_if(|one| one.order.is_some_and(|order| order <= place));
-        match due.or_else(|| rest.next()).or_else(|| fixed.next()) {
-            Some(next) => made.push(next),
-            None => return made,
-        }
-    }
 }
 
 /// Attributes that the target made something else of than what was sent.

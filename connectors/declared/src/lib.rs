@@ -2,8 +2,8 @@
 //!
 //! A connector that is configured and not programmed has two halves. One knows a protocol: how a request is filled and
 //! sent, where a value stands in an answer. The other knows the contract: in which order the requests of one change go
-//! ([`change`]), what a part that failed means for the ones after it ([`progress`]), what the target need not be asked
-//! ([`check_new`]), what a code of the target means ([`rules`]). This crate is the other half. It is generic over the
+//! ([`change`]), what a part that failed means for the ones after it ([`progress`]), which steps come before a create and
+//! are taken back when it is refused ([`steps`]), what the target need not be asked ([`check_new`]), what a code of the target means ([`rules`]). This crate is the other half. It is generic over the
 //! request and does no I/O.
 //!
 //! Key decision: plain values in, plain values out, no trait for a protocol to implement. A connector keeps its own loop
@@ -16,6 +16,7 @@ mod expressions;
 mod new;
 pub mod progress;
 pub mod rules;
+pub mod steps;
 mod variables;
 
 pub use change::{Act, Giving, Moves, Ordered, Sense, Step, What, Worked, order};
@@ -23,6 +24,7 @@ pub use expressions::{Issues, holds, tells_time, text};
 pub use new::check_new;
 pub use progress::{Progress, Through};
 pub use rules::{ErrorRule, Note};
+pub use steps::{First, Stepped, Steps, undone};
 pub use variables::Variables;
 
 use connector_spi::{AccountState, Value};

@@ -35,6 +35,8 @@ pub struct Variables {
     pub effective: &'static [&'static str],
     /// Ending sessions.
     pub revoke_sessions: &'static [&'static str],
+    /// Asking what became of work that was taken on.
+    pub ticket: &'static [&'static str],
     /// Setting a password.
     pub set_password: &'static [&'static str],
 }
@@ -58,6 +60,7 @@ impl Variables {
             (["delete", ..], _) => self.delete,
             (["effective", ..], _) => self.effective,
             (["revoke_sessions", ..], _) => self.revoke_sessions,
+            (["ticket", ..], _) => self.ticket,
             (["set_password", ..], _) => self.set_password,
             _ => &[],
         }
@@ -85,6 +88,7 @@ mod tests {
             delete: &["id"],
             effective: &["id"],
             revoke_sessions: &["id"],
+            ticket: &["ticket"],
             set_password: &["password"],
         };
         assert_eq!(names.at("find/0/request"), ["key"]);

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use connector_spi::{
     AccountState, Attrs, BatchOp, Batcher, Change, Class, ConnError, Connector, Created, Ctx, Cursor, Discoverer,
     EffectFacet, Effective, Entitlement, Health, Kind, Lister, NativeId, Op, Outcome, Page, Passwords, Record, Result,
-    Secret, SyncEvent, SyncToken, Syncer, TargetSchema, Updated, Value,
+    Secret, SyncEvent, SyncToken, Syncer, TargetSchema, TicketState, Tickets, Updated, Value,
 };
 use futures_util::future::BoxFuture;
 use std::{collections::BTreeMap, future::Future, sync::Arc};
@@ -122,6 +122,9 @@ impl<A: Around> Connector for Layer<A> {
     fn effect(&self) -> Option<&dyn EffectFacet> {
         self.0.inner().effect().map(|_| self as &dyn EffectFacet)
     }
+    fn tickets(&self) -> Option<&dyn Tickets> {
+        self.0.inner().tickets().map(|_| self as &dyn Tickets)
+    }
 }
 
 #[async_trait]
@@ -196,6 +199,13 @@ impl<A: Around> EffectFacet for Layer<A> {
     }
     async fn revoke_sessions(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Result<()> {
         through!(self, call(cx, Op::RevokeSessions, Some(kind)), effect of inner.revoke_sessions(kind, id))
+    }
+}
+
+#[async_trait]
+impl<A: Around> Tickets for Layer<A> {
+    async fn ticket(&self, cx: &Ctx, kind: &Kind, ticket: &str) -> Result<TicketState> {
+        through!(self, call(cx, Op::Ticket, Some(kind)), tickets of inner.ticket(kind, ticket))
     }
 }
 

@@ -168,7 +168,7 @@ fn offered(schema: &TargetSchema, kind: &Kind, op: Op, state: bool) -> Result<()
         Op::Effective => caps.effective,
         Op::RevokeSessions => caps.revoke_sessions,
         Op::Apply => caps.max_batch > 0,
-        Op::Check | Op::Schema | Op::Get | Op::Discover => true,
+        Op::Check | Op::Schema | Op::Get | Op::Discover | Op::Ticket => true,
     };
     if !offered {
         return refuse(&format!("{op} is not offered"));

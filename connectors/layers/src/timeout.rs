@@ -33,7 +33,7 @@ impl OpClass {
     pub fn of(op: Op) -> Self {
         match op {
             Op::Check => OpClass::Probe,
-            Op::Schema | Op::Get | Op::Find | Op::Latest | Op::Discover | Op::Effective => OpClass::Read,
+            Op::Schema | Op::Get | Op::Find | Op::Latest | Op::Discover | Op::Effective | Op::Ticket => OpClass::Read,
             Op::Create | Op::Update | Op::Delete | Op::SetPassword | Op::RevokeSessions => OpClass::Write,
             Op::List | Op::Changes | Op::Apply => OpClass::Bulk,
         }

@@ -3,13 +3,13 @@
 
 use async_trait::async_trait;
 use chartgate_plugin::wire::{
-    Applied, Apply, CallCx, Changed, Changes, Create, Done, Find, Latest, List, One, Plain, SetPassword, Update,
+    Applied, Apply, CallCx, Changed, Changes, Create, Done, Find, Latest, List, One, Plain, SetPassword, Ticket, Update,
 };
 use connector_spi::{
     AccountState, Attrs, BatchOp, Batcher, Change, ConfigIssue, ConnError, Connector, ConnectorType, Created, Ctx,
     Cursor, Discoverer, EffectFacet, Effective, Entitlement, Health, Host, HttpRequest, Kind, Level, Lister, NativeId,
     Op, Outcome, Page, Passwords, Record, Result, Secret, SecretRef, SyncEvent, SyncToken, Syncer, TargetSchema,
-    Updated, Value,
+    TicketState, Tickets, Updated, Value,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -128,6 +128,9 @@ impl Connector for FarConnector {
     fn effect(&self) -> Option<&dyn EffectFacet> {
         Some(self)
     }
+    fn tickets(&self) -> Option<&dyn Tickets> {
+        Some(self)
+    }
 }
 
 #[async_trait]
@@ -183,5 +186,13 @@ impl EffectFacet for FarConnector {
     async fn revoke_sessions(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Result<()> {
         let (kind, id) = (Cow::Borrowed(kind), Cow::Borrowed(id));
         self.ask(cx, Op::RevokeSessions, |cx| One { cx, kind, id }).await.map(|Done {}| ())
+    }
+}
+
+#[async_trait]
+impl Tickets for FarConnector {
+    async fn ticket(&self, cx: &Ctx, kind: &Kind, ticket: &str) -> Result<TicketState> {
+        let (kind, ticket) = (Cow::Borrowed(kind), Cow::Borrowed(ticket));
+        self.ask(cx, Op::Ticket, |cx| Ticket { cx, kind, ticket }).await
     }
 }

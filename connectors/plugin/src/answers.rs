@@ -45,7 +45,8 @@ pub(crate) fn found(kind: &Kind, key: &BTreeMap<String, Value>, found: &[Record]
 }
 
 pub(crate) fn created(kind: &Kind, created: &Created) -> Checked {
-    ensure(!created.id.as_str().is_empty(), "it created a record without an id")?;
+    // What a target has only taken on may have no id yet.
+    ensure(created.pending.is_some() || !created.id.as_str().is_empty(), "it created a record without an id")?;
     match &created.record {
         Some(record) => got(kind, &created.id, Some(record)),
         None => Ok(()),

@@ -14,7 +14,7 @@ use chartgate_plugin::{
 use connector_spi::{
     AccountState, Attrs, Batcher, Change, ConnError, Connector, Created, Ctx, Discoverer, Effect, EffectFacet,
     Entitlement, Health, Kind, Lister, NativeId, Op, PartFailure, Passwords, Record, Result, Syncer, TargetSchema,
-    Updated, Value,
+    Tickets, Updated, Value,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
@@ -181,5 +181,8 @@ impl Connector for PluginConnector {
     }
     fn effect(&self) -> Option<&dyn EffectFacet> {
         self.has(Feature::Effect).then_some(self as &dyn EffectFacet)
+    }
+    fn tickets(&self) -> Option<&dyn Tickets> {
+        self.has(Feature::Tickets).then_some(self as &dyn Tickets)
     }
 }

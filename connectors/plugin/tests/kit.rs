@@ -7,11 +7,13 @@ use async_trait::async_trait;
 use connector_plugin::{
     PluginKind,
     wire::{
-        Applied, Apply, CallCx, Changed, Changes, Create, Done, Find, Latest, List, One, Plain, SetPassword, Update,
+        Applied, Apply, CallCx, Changed, Changes, Create, Done, Find, Latest, List, One, Plain, SetPassword, Ticket,
+        Update,
     },
 };
 use connector_spi::{
-    Class, ConnError, Connector, Ctx, Effect, Host, HttpRequest, HttpResponse, Level, Result, Secret, SecretRef,
+    AccountState, Attrs, Class, ConnError, Connector, Created, Ctx, Effect, Host, HttpRequest, HttpResponse, Level,
+    NativeId, Pending, Result, Secret, SecretRef, TicketState,
 };
 use connector_testkit::{Memory, Subject, TestHost, assert_required, memory::SECRET, run};
 use serde::{Serialize, de::DeserializeOwned};
@@ -235,4 +237,55 @@ async fn a_plugin_that_is_started_again_by_its_service_manager_is_dialled_again(
     // then the calls fail while it is gone, and work when it is back
     assert_eq!((while_down.class, while_down.effect), (Class::Transient, Effect::None), "{while_down}");
     assert!(up_again.is_ok(), "{up_again:?}");
+}
+
+/// A target that takes everything on, and says of a ticket what it is called.
+struct Desk;
+
+#[async_trait]
+impl Host for Desk {
+    async fn secret(&self, _: &SecretRef) -> Result<Secret> {
+        Err(ConnError::config("not asked here"))
+    }
+    async fn http(&self, request: HttpRequest) -> Result<HttpResponse> {
+        let told = match request.url.strip_prefix(ADDRESS) {
+            Some("/create") => {
+                let pending = Pending { ticket: "open".to_owned(), poll_after: Duration::from_millis(1_500) };
+                tell(Ok(Created { pending: Some(pending), ..Created::new("") }))
+            }
+            Some("/ticket") => match read::<Ticket<'_>>(&request.body).ticket.as_ref() {
+                "open" => tell(Ok(TicketState::Open)),
+                "done" => tell(Ok(TicketState::Done { id: Some(NativeId::from("7")) })),
+                "refused" => tell(Ok(TicketState::Refused(ConnError::invalid("no such unit")))),
+                _ => Err(ConnError::not_found("nobody knows of it")),
+            },
+            _ => Err(ConnError::unsupported("a desk takes on and tells")),
+        };
+        let (status, body) = match told {
+            Ok(result) => (200, serde_json::to_vec(&result).unwrap()),
+            Err(error) => (500, serde_json::to_vec(&error).unwrap()),
+        };
+        Ok(HttpResponse { status, headers: Vec::new(), body })
+    }
+    fn event(&self, _: Level, _: &str, _: &[(&str, &str)]) {}
+}
+
+#[tokio::test]
+async fn what_a_plugin_s_target_takes_on_is_followed_by_its_ticket() {
+    let host = TestHost::with(Memory::new().subject().secrets, Some(Arc::new(Desk)));
+    let config = json!({"address": ADDRESS, "secret": {"env": "MODEL_SECRET"}});
+    let mut settings = support::child("");
+    settings["config"] = config;
+    let connector = support::open(settings, &host).await.unwrap();
+    let kind = "account".into();
+    let created = connector.create(&host.ctx(), &kind, &Attrs::new(), AccountState::Enabled, &[]).await.unwrap();
+    assert_eq!((created.id.as_str(), created.pending.unwrap().ticket.as_str()), ("", "open"));
+
+    let cx = host.ctx();
+    let ask = async |ticket: &str| connector.tickets().unwrap().ticket(&cx, &kind, ticket).await;
+    assert_eq!(ask("open").await.unwrap(), TicketState::Open);
+    assert_eq!(ask("done").await.unwrap(), TicketState::Done { id: Some(NativeId::from("7")) });
+    let TicketState::Refused(error) = ask("refused").await.unwrap() else { panic!("it is refused") };
+    assert_eq!(error.class, Class::Invalid);
+    assert_eq!(ask("strange").await.unwrap_err().class, Class::NotFound);
 }

@@ -8,12 +8,14 @@
 //!
 //! The variables of a request: `id` (the record's id), `attrs` (the attributes being sent, by name; a list where the attribute
 //! is `multi`), `key` (the natural key being looked up, by name), `state`, `version`, `entitlement` (`type`, `value`, `scope`,
-//! `order`, `validFrom`, `validTo`, and `lastSecond`, the second before `validTo`), `entitlements` (the whole list, in `replace`), `op` (the change's own id).
+//! `order`, `validFrom`, `validTo`, and `lastSecond`, the second before `validTo`), `entitlements` (the whole list, in `replace`), `op` (the change's own id),
+//! `steps` (what the `first` requests of a create gave, by name), `ticket` (the mark of what the target has taken on).
 //! An absent value is null: a query member, header field or body member whose expression is null is left out; a path with a
 //! null in it is refused.
 
 mod kind;
 mod request;
+mod work;
 
 pub use connector_declared::{ErrorRule, Note};
 pub use kind::{
@@ -21,6 +23,7 @@ pub use kind::{
     StateRead, States, Step,
 };
 pub use request::{Base, Body, Method, Pages, Pointer, Request};
+pub use work::{First, TakenOn, Ticket};
 
 use connector_declared::Variables;
 use connector_http::HttpConfig;
@@ -89,7 +92,7 @@ pub(crate) const VARIABLES: Variables = Variables {
     get: &["id"],
     find: &["key"],
     list: &[],
-    create: &["op", "state", "attrs", "entitlements"],
+    create: &["op", "state", "attrs", "entitlements", "steps"],
     update: &["id", "op", "version", "attrs"],
     when: &["id", "attrs"],
     state: &["id", "op", "version", "state"],
@@ -99,6 +102,7 @@ pub(crate) const VARIABLES: Variables = Variables {
     delete: &["id"],
     effective: &["id"],
     revoke_sessions: &["id", "op"],
+    ticket: &["ticket"],
     set_password: &[],
 };
 

@@ -1,15 +1,17 @@
 //! The contract, carried out by requests.
 
 use crate::{
+    config::Pointer,
     exchange::{Answer, Exchange},
     plan::{KindPlan, Plan, same_names},
     record,
     run::{Run, entitlement_vars, sending, wired},
     template::{Filling, Request},
+    work::{Sender, taken_on},
 };
 use async_trait::async_trait;
 use connector_declared::{
-    Worked,
+    Steps, Worked,
     change::{side_effects, whole_list, work_out},
     check_new, order,
     rules::scrubbed,
@@ -19,7 +21,8 @@ use connector_expr::Vars;
 use connector_http::Door;
 use connector_spi::{
     AccountState, Attrs, Change, Class, ConnError, Connector, Created, Ctx, Delta, Effect, EffectFacet, Entitlement,
-    EntitlementChange, Health, Kind, Lister, NativeId, PartFailure, Record, Result, TargetSchema, Updated, Value,
+    EntitlementChange, Health, Kind, Lister, NativeId, PartFailure, Record, Result, TargetSchema, Tickets, Updated,
+    Value,
 };
 use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
@@ -99,22 +102,34 @@ impl Connector for RestConnector {
         {
             return Err(ConnError::already_exists("a record with this natural key is there").existing(id));
         }
-        let exchange = self.exchange(cx);
         let sending = sending(kind, attrs.iter().map(|(name, values)| (name.as_str(), Some(values.as_slice()))));
-        let vars = Vars::new(json!({
-            "op": &*cx.op_id, "state": state_name(state), "attrs": wired(&sending),
-            "entitlements": entitlements.iter().map(entitlement_vars).collect::<Vec<_>>(),
-        }));
-        let ready = request.fill(exchange.base(), &Filling { vars: &vars, sending: &sending, record: None })?;
-        let answer = match exchange.write(Some(kind), request, ready, None).await {
+        let known = [
+            ("op".to_owned(), json!(&*cx.op_id)),
+            ("state".to_owned(), json!(state_name(state))),
+            ("attrs".to_owned(), wired(&sending)),
+            ("entitlements".to_owned(), entitlements.iter().map(entitlement_vars).collect()),
+        ];
+        let sender = Sender { connector: self, cx, kind, sending: &sending, vars: known.into_iter().collect() };
+        let mut steps = Steps::of(&kind.first);
+        sender.through(&mut steps).await?;
+        let vars = sender.vars(&steps.given());
+        let answer = match sender.write(request, &steps.given()).await {
             Ok(answer) => answer,
-            Err(error) if error.class == Class::AlreadyExists && error.existing.is_none() => {
+            Err(error) => {
+                let error = sender.undone(&mut steps, error).await;
+                if error.class != Class::AlreadyExists || error.existing.is_some() {
+                    return Err(error);
+                }
                 // Who stands in the way helps the gateway to adopt or dispute; not to find out is no second failure.
                 let existing = self.taken_by(cx, kind, attrs).await.ok().flatten();
                 return Err(existing.into_iter().fold(error, ConnError::existing));
             }
-            Err(error) => return Err(error),
         };
+        if let Some((answer, pending)) = answer.as_ref().and_then(|answer| Some((answer, taken_on(request, answer)?))) {
+            // Its id is believed where the file says where it stands; a `Location` is the ticket's.
+            let id = config.id.as_ref().and_then(|at| answered_id(Some(at), answer)).unwrap_or_default();
+            return Ok(Created { pending: Some(pending), warnings: answer.warnings.clone(), ..Created::new(id) });
+        }
         let mut created = match &answer {
             Some(answer) => Created::new(new_id(config.id.as_ref(), request, answer)?),
             None => Created::new(""),
@@ -129,17 +144,26 @@ impl Connector for RestConnector {
                 request.config.record_at.read(&answer.body).and_then(|raw| record::read(kind, raw, answer.etag()));
         }
         let version = answer.as_ref().and_then(|answer| answer.etag().map(str::to_owned));
-        let mut run =
-            Run { connector: self, cx, kind, id: created.id.clone(), raw: None, version, warnings: Vec::new() };
+        let mut run = Run {
+            connector: self,
+            cx,
+            kind,
+            id: created.id.clone(),
+            raw: None,
+            version,
+            warnings: Vec::new(),
+            pending: None,
+        };
         let outcome = run.through(ordered).await;
         created.failed = outcome.failed;
+        created.pending = run.pending.take();
         if let Some((error, rest)) = outcome.ended {
             // The record stands: its id must not be lost, so what is left is reported part by part.
             created.failed.extend(rest.into_iter().map(|part| PartFailure { part, error: error.clone() }));
         }
         created.warnings = answer.map(|answer| answer.warnings).unwrap_or_default();
         created.warnings.append(&mut run.warnings);
-        if kind.config.read_back && !cx.dry_run {
+        if kind.config.read_back && !cx.dry_run && created.pending.is_none() {
             created.record = self.get(cx, &kind.name, &created.id).await.unwrap_or_default();
         }
         Ok(created)
@@ -158,6 +182,7 @@ impl Connector for RestConnector {
             raw: None,
             version: change.if_version.clone(),
             warnings: Vec::new(),
+            pending: None,
         };
         let replaces =
             |one: &Entitlement| kind.moves.entitlements.get(&one.kind).is_some_and(|giving| giving.replace.is_some());
@@ -206,9 +231,11 @@ impl Connector for RestConnector {
             let error = first.error.clone();
             return Err(if named { error } else { error.attribute(part) });
         }
-        let mut updated = Updated { failed: outcome.failed, warnings: run.warnings, ..Updated::default() };
+        let mut updated =
+            Updated { failed: outcome.failed, warnings: run.warnings, pending: run.pending, ..Updated::default() };
         if kind.config.read_back
             && !cx.dry_run
+            && updated.pending.is_none()
             && let Ok(Some(record)) = self.get(cx, &kind.name, id).await
         {
             updated.side_effects = side_effects(&attrs, &record);
@@ -235,13 +262,23 @@ impl Connector for RestConnector {
     fn effect(&self) -> Option<&dyn EffectFacet> {
         self.plan.kinds.values().any(|kind| kind.effective.is_some() || kind.revoke_sessions.is_some()).then_some(self)
     }
+
+    fn tickets(&self) -> Option<&dyn Tickets> {
+        self.plan.kinds.values().any(|kind| kind.ticket.is_some()).then_some(self)
+    }
 }
 
 pub(crate) fn unsupported(kind: &KindPlan, what: &str) -> ConnError {
     ConnError::unsupported(format!("records of kind {} cannot {what} by the target's file", kind.name))
 }
 
-fn new_id(at: Option<&crate::config::Pointer>, request: &Request, answer: &Answer) -> Result<String> {
+fn new_id(at: Option<&Pointer>, request: &Request, answer: &Answer) -> Result<String> {
+    let lost = || ConnError::unknown(format!("the answer to a create names no id ({})", request.label));
+    answered_id(at, answer).ok_or_else(lost)
+}
+
+/// What an answer names at a place, or by its `Location`.
+pub(crate) fn answered_id(at: Option<&Pointer>, answer: &Answer) -> Option<String> {
     let by_pointer = || at.and_then(|at| at.read(&answer.body)).and_then(record::text_of);
     let by_location = || {
         let path = answer.response.header("location")?.split(['?', '#']).next()?;
@@ -250,6 +287,5 @@ fn new_id(at: Option<&crate::config::Pointer>, request: &Request, answer: &Answe
         let plain = url::form_urlencoded::parse(last.replace('+', "%2B").as_bytes()).next()?.0.into_owned();
         (!plain.is_empty()).then_some(plain)
     };
-    let found = if at.is_some() { by_pointer() } else { by_location() };
-    found.ok_or_else(|| ConnError::unknown(format!("the answer to a create names no id ({})", request.label)))
+    if at.is_some() { by_pointer() } else { by_location() }
 }

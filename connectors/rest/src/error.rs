@@ -2,6 +2,7 @@
 
 use crate::{
     config::{ErrorRule, Errors},
+    exchange::Answer,
     plan::KindPlan,
     record::text_of,
     template::Request,
@@ -37,12 +38,25 @@ pub(crate) fn refused(errors: &Errors, answered: &Answered<'_>) -> Option<ConnEr
     if code.as_ref().is_some_and(|code| config.also_ok_codes.contains(code)) {
         return None;
     }
+    let by_default = || ConnError::permanent("the target reports an error inside a success");
+    Some(meaning(errors, answered, by_status, by_default))
+}
+
+/// The error by the file's rules, else by the status, else this one; with what the answer tells of it.
+fn meaning(
+    errors: &Errors,
+    answered: &Answered<'_>,
+    by_status: Option<ConnError>,
+    otherwise: impl FnOnce() -> ConnError,
+) -> ConnError {
+    let status = answered.response.status;
+    let code = code(errors, answered.body);
     let words = errors.message_at.as_ref().zip(answered.body).and_then(|(at, body)| at.read(body)).and_then(text_of);
     let rule = errors.rules.iter().find(|rule| rule.fits(status, code.as_deref(), words.as_deref()));
     let mut error = match (rule, by_status) {
-        (Some(rule), _) => by_rule(rule, answered, is_safe(method)),
+        (Some(rule), _) => by_rule(rule, answered, is_safe(answered.request.config.method.name())),
         (None, Some(error)) => error,
-        (None, None) => ConnError::permanent("the target reports an error inside a success"),
+        (None, None) => otherwise(),
     };
     error.message = format!("{} ({})", error.message, answered.request.label);
     if errors.quote_message
@@ -57,7 +71,15 @@ pub(crate) fn refused(errors: &Errors, answered: &Answered<'_>) -> Option<ConnEr
             Some(answered.kind.map_or_else(|| short(&field), |kind| attribute_at(kind, &field)))
         });
     }
-    Some(error)
+    error
+}
+
+/// What it means that a ticket was refused: the answer itself is a success.
+pub(crate) fn declined(errors: &Errors, kind: &KindPlan, request: &Request, answer: &Answer) -> ConnError {
+    let answered =
+        Answered { request, kind: Some(kind), response: &answer.response, body: Some(&answer.body), sent: &[] };
+    let by_default = || ConnError::permanent("the target did not carry out what it had taken on");
+    meaning(errors, &answered, None, by_default)
 }
 
 fn by_rule(rule: &ErrorRule, answered: &Answered<'_>, safe: bool) -> ConnError {

@@ -5,8 +5,8 @@
 //! (expressions by `connector-expr`, so a misspelt reference is found when the configuration loads); `template` turns one
 //! compiled request and its values into an address, header fields and a body; `record` turns an answer into a
 //! [`Record`](connector_spi::Record); `error` turns a refusal into a class; `run` carries the
-//! requests of one change out, in the order that `connector-declared` gives; `exchange` sends one request through
-//! `connector-http`; `lookup` reads; `connector` and `facet` are the contract itself.
+//! requests of one change out, in the order that `connector-declared` gives; `work` knows what a target takes on for
+//! later, and creates of several steps; `exchange` sends one request through `connector-http`; `lookup` reads; `connector` and `facet` are the contract itself.
 //!
 //! Decisions:
 //!
@@ -32,6 +32,7 @@ mod plan;
 mod record;
 mod run;
 mod template;
+mod work;
 
 pub use config::Config;
 

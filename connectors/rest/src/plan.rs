@@ -4,11 +4,12 @@ use crate::{
     config::{self, Config, Errors, Pages, Pointer, VARIABLES},
     template::Request,
 };
-use connector_declared::{Giving, Issues, Moves, Step};
+use connector_declared::{First, Giving, Issues, Moves, Step, steps};
 use connector_expr::{Env, Type};
-use connector_spi::{AccountState, ConfigIssue, Declared, Kind, KindRole, KindSchema, TargetSchema, ValueType};
+use connector_spi::{AccountState, ConfigIssue, Declared, Kind, KindSchema, TargetSchema, ValueType};
 use std::collections::BTreeMap;
 
+mod lint;
 mod schema;
 
 /// Everything that a target's file says, ready to be carried out.
@@ -30,6 +31,9 @@ pub(crate) struct KindPlan {
     pub(crate) get: Option<Request>,
     pub(crate) find: Vec<Search>,
     pub(crate) create: Option<Request>,
+    /// Steps before a create.
+    pub(crate) first: Vec<First<Request, Pointer>>,
+    pub(crate) ticket: Option<Request>,
     pub(crate) delete: Option<Request>,
     pub(crate) list: Option<Request>,
     pub(crate) moves: Moves<Request>,
@@ -84,7 +88,7 @@ impl Plan {
         let mut kinds = BTreeMap::new();
         for (name, kind) in &config.kinds {
             let pointer = format!("/kinds/{}", name.replace('~', "~0").replace('/', "~1"));
-            kind_issues(config, kind, &pointer, &mut issues);
+            lint::kind_issues(config, kind, &pointer, &mut issues);
             let name = Kind::from(name.as_str());
             if let Some(schema) = schema.kinds.get(&name).cloned() {
                 kinds.insert(name.clone(), kind_plan(name, kind, schema, &tables, &pointer, &mut issues));
@@ -113,12 +117,34 @@ fn kind_plan(
     pointer: &str,
     issues: &mut Issues,
 ) -> KindPlan {
-    let env = |at: &str| variables(kind, tables, VARIABLES.at(at));
+    let env = |at: &str| variables(kind, tables, at);
+    let mut later = false;
     let mut one = |request: Option<&config::Request>, at: &str| {
-        request.and_then(|request| Request::compile(request, &env(at), &format!("{pointer}/{at}"), issues))
+        let request = request?;
+        if request.taken_on.is_some() {
+            later = true;
+            if !steps::may_be_taken_on(at) {
+                let message = "only a request that makes or changes a record may be taken on for later";
+                issues.say(format!("{pointer}/{at}/taken_on"), message, None);
+            }
+        }
+        Request::compile(request, &env(at), &format!("{pointer}/{at}"), issues)
     };
     let get = one(kind.get.as_ref(), "get");
     let create = one(kind.create.as_ref().map(|create| &create.request), "create/request");
+    let mut first = Vec::new();
+    for (index, config) in kind.create.iter().flat_map(|create| create.first.iter().enumerate()) {
+        let mut part = |request: Option<&config::Request>, part| one(request, &format!("create/first/{index}/{part}"));
+        let (look, undo) = (part(config.look.as_ref(), "look"), part(config.undo.as_ref(), "undo"));
+        first.extend(part(Some(&config.request), "request").map(|request| First {
+            name: config.name.clone(),
+            look: look.map(|look| (look, config.found.clone())),
+            request,
+            gives: config.gives.clone(),
+            undo,
+        }));
+    }
+    let ticket = one(kind.ticket.as_ref().map(|ticket| &ticket.request), "ticket/request");
     let delete = one(kind.delete.as_ref(), "delete");
     let list = one(kind.list.as_ref().map(|list| &list.request), "list/request");
     let effective = one(kind.effective.as_ref().map(|effective| &effective.request), "effective/request");
@@ -167,6 +193,9 @@ fn kind_plan(
         let clear = one(config.clear.as_ref(), &format!("update/{index}/clear"));
         update.extend(request.map(|request| (index, config, request, clear)));
     }
+    if kind.ticket.is_some() && !later {
+        issues.say(format!("{pointer}/ticket"), "no request of this kind is ever taken_on", None);
+    }
     moves.steps = update
         .into_iter()
         .map(|(index, config, request, clear)| Step {
@@ -186,6 +215,8 @@ fn kind_plan(
         get,
         find,
         create,
+        first,
+        ticket,
         delete,
         list,
         moves,
@@ -195,8 +226,9 @@ fn kind_plan(
     }
 }
 
-/// The variables that a request of a kind may use, where these are known.
-fn variables(kind: &config::Kind, tables: &Env, known: &[&str]) -> Env {
+/// The variables that a request of a kind may use at a place, where these are known.
+fn variables(kind: &config::Kind, tables: &Env, place: &str) -> Env {
+    let known = VARIABLES.at(place);
     let entitlement = Type::object([
         ("type", Type::Text),
         ("value", Type::Text),
@@ -216,7 +248,11 @@ fn variables(kind: &config::Kind, tables: &Env, known: &[&str]) -> Env {
         (name.clone(), if attribute.multi { Type::list(one) } else { one })
     });
     let attrs = Type::object(attrs);
+    let first = kind.create.iter().flat_map(|create| &create.first).take(steps::before(place));
+    let steps = first.map(|first| (first.name.clone(), Type::Text));
     let all = [
+        ("steps", Type::object(steps)),
+        ("ticket", Type::Text),
         ("id", Type::Text),
         ("op", Type::Text),
         ("state", Type::Text),
@@ -228,77 +264,6 @@ fn variables(kind: &config::Kind, tables: &Env, known: &[&str]) -> Env {
     ];
     let here = all.into_iter().filter(|(name, _)| known.contains(name));
     here.fold(tables.clone(), |env, (name, ty)| env.variable(name, ty))
-}
-
-/// What is wrong with a kind apart from its requests.
-fn kind_issues(config: &Config, kind: &config::Kind, pointer: &str, issues: &mut Issues) {
-    let known = |name: &String| kind.attributes.contains_key(name);
-    let mut unknown = |at: String, names: &[String]| {
-        for name in names.iter().filter(|name| !known(name)) {
-            issues.say(at.clone(), format!("there is no attribute {name}"), None);
-        }
-    };
-    for (index, key) in kind.natural_keys.iter().enumerate() {
-        unknown(format!("{pointer}/natural_keys/{index}"), key);
-    }
-    for (index, find) in kind.find.iter().enumerate() {
-        unknown(format!("{pointer}/find/{index}/key"), &find.key);
-    }
-    for (index, step) in kind.update.iter().enumerate() {
-        unknown(format!("{pointer}/update/{index}/for_attributes"), &step.for_attributes);
-    }
-    for (name, attribute) in &kind.attributes {
-        let at = format!("{pointer}/attributes/{name}");
-        if attribute.required && kind.create.is_some() && !attribute.creatable {
-            issues.say(&at, "is required and cannot be given on create", None);
-        }
-        let taken = kind
-            .update
-            .iter()
-            .any(|step| step.when.is_none() && (step.for_attributes.is_empty() || step.for_attributes.contains(name)));
-        if attribute.updatable && !kind.update.is_empty() && !taken {
-            issues.say(
-                &at,
-                "is updatable and no step without a condition takes it",
-                Some("set updatable = false".into()),
-            );
-        }
-        if let Some(kind) = attribute.references.as_ref().filter(|kind| !config.kinds.contains_key(*kind)) {
-            issues.say(&at, format!("there is no kind {kind}"), None);
-        }
-        if attribute.multi && attribute.listed.is_some() {
-            issues.say(&at, "one member of a list holds one value: multi and listed exclude each other", None);
-        }
-    }
-    for kind in kind.depends_on.iter().filter(|kind| !config.kinds.contains_key(*kind)) {
-        issues.say(format!("{pointer}/depends_on"), format!("there is no kind {kind}"), None);
-    }
-    for (name, entitlement) in &kind.entitlements {
-        let at = format!("{pointer}/entitlements/{name}");
-        if config.kinds.get(name).is_none_or(|kind| kind.role != KindRole::Entitlement) {
-            issues.say(&at, format!("there is no kind {name} with role = \"entitlement\""), None);
-        }
-        if entitlement.replace.is_some() && (entitlement.add.is_some() || entitlement.remove.is_some()) {
-            issues.say(&at, "replace excludes add and remove", None);
-        }
-    }
-    if kind.role == KindRole::Account {
-        if kind.get.is_none() {
-            issues.say(pointer, "accounts need `get`: what was sent must be read back after a lost answer", None);
-        }
-        for key in &kind.natural_keys {
-            if kind.create.is_some() && !kind.find.iter().any(|find| same_names(&find.key, key)) {
-                issues.say(
-                    format!("{pointer}/find"),
-                    format!("no search by the natural key {}", key.join(" + ")),
-                    None,
-                );
-            }
-        }
-        if kind.create.is_some() && kind.natural_keys.is_empty() {
-            issues.say(format!("{pointer}/natural_keys"), "a kind that is made needs a natural key", None);
-        }
-    }
 }
 
 /// Whether two keys consist of the same attributes.

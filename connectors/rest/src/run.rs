@@ -6,10 +6,11 @@ use crate::{
     plan::KindPlan,
     record::SECOND,
     template::{Filling, Request, Sending},
+    work::taken_on,
 };
 use connector_declared::{Act, Ordered, Progress, Through, What, state_name, wire};
 use connector_expr::Vars;
-use connector_spi::{ConnError, Ctx, Entitlement, NativeId, Record, Result, Value};
+use connector_spi::{ConnError, Ctx, Entitlement, NativeId, Pending, Record, Result, Value};
 use serde_json::{Value as Json, json};
 
 /// One change on its way through its acts.
@@ -22,6 +23,8 @@ pub(crate) struct Run<'a> {
     /// The newest version known; `None` makes a conditional request read the record first.
     pub(crate) version: Option<String>,
     pub(crate) warnings: Vec<String>,
+    /// Set when the target has taken an act on and will do it later. What comes after it is not sent: it would be done first.
+    pub(crate) pending: Option<Pending>,
 }
 
 impl Run<'_> {
@@ -34,10 +37,10 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Carries the acts out, one after the other.
+    /// Carries the acts out, one after the other, until the target takes one on for later.
     pub(crate) async fn through(&mut self, ordered: Ordered<'_, Request>) -> Through {
         let mut progress = Progress::of(ordered);
-        while let Some(act) = progress.due() {
+        while let Some(act) = progress.due().filter(|_| self.pending.is_none()) {
             let outcome = self.act(act).await;
             progress.note(outcome);
         }
@@ -79,6 +82,7 @@ impl Run<'_> {
         let answer = exchange.write(Some(self.kind), act.request, ready, self.version.as_deref()).await?;
         if let Some(mut answer) = answer {
             self.warnings.append(&mut answer.warnings);
+            self.pending = taken_on(act.request, &answer);
             self.version = answer.etag().map(str::to_owned);
             self.raw = None;
         }

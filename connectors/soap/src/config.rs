@@ -16,11 +16,13 @@
 //! holds them, read just before), `key` (the natural key being looked up, by name), `state`, `leaver` (the change closes
 //! access for good), `entitlement` (`type`, `value`, `scope`, `order`, `validFrom`, `validTo`, `lastSecond`, the second
 //! before `validTo`, and by the zone of the target `firstDay`, `lastDay` and `endDay`, the day after the last), `entitlements`
-//! (the whole list, in order; `order` counts from 1), `page` (`cursor`, `offset`, `size`), `op` (the change's own id).
+//! (the whole list, in order; `order` counts from 1), `page` (`cursor`, `offset`, `size`), `op` (the change's own id), `steps` (what the `first`
+//! requests of a create gave, by name), `ticket` (the mark of what the target has taken on).
 
 mod kind;
 mod request;
 mod service;
+mod work;
 
 pub use kind::{
     Attribute, Caps, Condition, Create, Effective, Entitlement, EntitlementRead, Find, Kind, List, Pages, RecordMap,
@@ -29,6 +31,7 @@ pub use kind::{
 pub(crate) use request::{Named, PlaceStep, Test};
 pub use request::{Place, Request};
 pub use service::{PasswordStyle, Service, UsernameToken, Version};
+pub use work::{First, TakenOn, Ticket};
 
 use connector_declared::{ErrorRule, Variables};
 use connector_http::HttpConfig;
@@ -121,7 +124,7 @@ pub(crate) const VARIABLES: Variables = Variables {
     get: &["id", "op", "leaver"],
     find: &["key", "page", "op"],
     list: &["page", "op"],
-    create: &["op", "leaver", "state", "attrs", "cleared", "entitlements"],
+    create: &["op", "leaver", "state", "attrs", "cleared", "entitlements", "steps"],
     update: &["id", "op", "leaver", "attrs", "cleared", "held"],
     when: &["id", "op", "leaver", "attrs", "cleared"],
     state: &["id", "op", "leaver", "state", "held"],
@@ -131,6 +134,7 @@ pub(crate) const VARIABLES: Variables = Variables {
     delete: &["id", "op", "leaver"],
     effective: &["id", "op", "leaver"],
     revoke_sessions: &["id", "op", "leaver"],
+    ticket: &["ticket", "op", "leaver"],
     set_password: &["id", "op", "leaver", "password"],
 };
 

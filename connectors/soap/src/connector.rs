@@ -7,17 +7,19 @@ use crate::{
     service::Service,
     template::Filling,
     variables::{entitlement, sent},
+    work::{Sender, taken_on},
 };
 use async_trait::async_trait;
 use connector_declared::{
-    Worked,
-    change::{in_order, side_effects, whole_list, work_out},
+    Steps, Worked,
+    change::{side_effects, whole_list, work_out},
     check_new, order, state_name,
 };
+use connector_spi::entitlement::in_order;
 use connector_spi::{
     AccountState, Attrs, Change, Class, ConnError, Connector, Created, Ctx, Delta, Effect, EffectFacet, Entitlement,
-    EntitlementChange, Health, Kind, Lister, NativeId, PartFailure, Passwords, Record, Result, TargetSchema, Updated,
-    Value,
+    EntitlementChange, Health, Kind, Lister, NativeId, PartFailure, Passwords, Record, Result, TargetSchema, Tickets,
+    Updated, Value,
 };
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -104,15 +106,26 @@ impl Connector for SoapConnector {
         let carries = |one: &&Entitlement| config.carries.contains(&one.kind.0);
         let carried: Vec<Entitlement> = entitlements.iter().filter(carries).cloned().collect();
         let carried = in_order(carried.clone(), &carried);
-        let answer = match self.exchange(cx).write(request, &self.newborn(cx, kind, attrs, state, &carried)).await {
+        let sender = Sender { connector: self, cx, filling: self.newborn(cx, kind, attrs, state, &carried) };
+        let mut steps = Steps::of(&kind.first);
+        sender.through(&mut steps).await?;
+        let answer = match sender.write(request, &steps.given()).await {
             Ok(answer) => answer,
-            Err(error) if error.class == Class::AlreadyExists && error.existing.is_none() => {
+            Err(error) => {
+                let error = sender.undone(&mut steps, error).await;
+                if error.class != Class::AlreadyExists || error.existing.is_some() {
+                    return Err(error);
+                }
                 // Who stands in the way helps the gateway to adopt or dispute; not to find out is no second failure.
                 let existing = self.taken_by(cx, kind, attrs).await.ok().flatten();
                 return Err(existing.into_iter().fold(error, ConnError::existing));
             }
-            Err(error) => return Err(error),
         };
+        let later = answer.as_ref().and_then(|answer| Some((answer, taken_on(&self.plan.reader, request, answer)?)));
+        if let Some((answer, pending)) = later {
+            let id = self.new_id(config, answer, &request.label).unwrap_or_else(|_| NativeId::from(""));
+            return Ok(Created { pending: Some(pending), warnings: answer.warnings.clone(), ..Created::new(id) });
+        }
         let mut created = Created::new(match &answer {
             Some(answer) => self.new_id(config, answer, &request.label)?,
             None => NativeId::from(""),
@@ -126,16 +139,18 @@ impl Connector for SoapConnector {
         let worked = Worked { attrs: &none, entitlements: &given, whole: Some(&given.add), state: wanted };
         let filling = self.filling(cx, &created.id);
         let ordered = order(&kind.moves, &worked, filling.vars())?;
-        let mut run = Run { connector: self, cx, kind, id: created.id.clone(), held: None, warnings: Vec::new() };
+        let mut run =
+            Run { connector: self, cx, kind, id: created.id.clone(), held: None, warnings: Vec::new(), pending: None };
         let through = run.through(ordered).await;
         created.failed = through.failed;
+        created.pending = run.pending.take();
         if let Some((error, rest)) = through.ended {
             // The record stands: its id must not be lost, so what is left is reported part by part.
             created.failed.extend(rest.into_iter().map(|part| PartFailure { part, error: error.clone() }));
         }
         created.warnings = answer.map(|answer| answer.warnings).unwrap_or_default();
         created.warnings.append(&mut run.warnings);
-        if kind.config.read_back && !cx.dry_run {
+        if kind.config.read_back && !cx.dry_run && created.pending.is_none() {
             created.record = self.fetch(cx, kind, &created.id).await.unwrap_or_default();
         }
         Ok(created)
@@ -169,7 +184,7 @@ impl Connector for SoapConnector {
         let sending = attrs.iter().map(|(name, values)| (name.as_str(), values.as_deref()));
         let filling = self.filling(cx, id).with(sent(kind, sending));
         let ordered = order(&kind.moves, &worked, filling.vars())?;
-        let mut run = Run { connector: self, cx, kind, id: id.clone(), held, warnings: Vec::new() };
+        let mut run = Run { connector: self, cx, kind, id: id.clone(), held, warnings: Vec::new(), pending: None };
         let through = run.through(ordered).await;
         if let Some((error, _)) = through.ended {
             let partial = through.done > 0 && error.effect == Effect::None;
@@ -182,9 +197,11 @@ impl Connector for SoapConnector {
             let error = first.error.clone();
             return Err(if named { error } else { error.attribute(first.part.clone()) });
         }
-        let mut updated = Updated { failed: through.failed, warnings: run.warnings, ..Updated::default() };
+        let mut updated =
+            Updated { failed: through.failed, warnings: run.warnings, pending: run.pending, ..Updated::default() };
         if kind.config.read_back
             && !cx.dry_run
+            && updated.pending.is_none()
             && let Ok(Some(record)) = self.fetch(cx, kind, id).await
         {
             updated.side_effects = side_effects(&attrs, &record);
@@ -211,6 +228,10 @@ impl Connector for SoapConnector {
 
     fn effect(&self) -> Option<&dyn EffectFacet> {
         self.plan.kinds.values().any(|kind| kind.effective.is_some() || kind.revoke_sessions.is_some()).then_some(self)
+    }
+
+    fn tickets(&self) -> Option<&dyn Tickets> {
+        self.plan.kinds.values().any(|kind| kind.ticket.is_some()).then_some(self)
     }
 }
 

@@ -5,7 +5,10 @@ use crate::{
     fault::{Said, usual},
     request::Request,
 };
-use connector_declared::rules::{scrubbed, short};
+use connector_declared::{
+    ErrorRule,
+    rules::{scrubbed, short},
+};
 use connector_http::{refusal, retry_after};
 use connector_spi::{ConnError, Effect, HttpResponse};
 
@@ -40,13 +43,19 @@ pub(crate) fn meant(errors: &Errors, refused: Refused<'_>) -> Option<ConnError> 
     if let Some(wait) = retry_after(response) {
         error = error.retry_after(wait);
     }
+    error.native_code = error.native_code.or_else(|| Some(status.to_string()));
+    Some(detailed(error, errors, request, said, sent))
+}
+
+/// The error with what the target says of it.
+fn detailed(mut error: ConnError, errors: &Errors, request: &Request, said: Said, sent: &[String]) -> ConnError {
     error.message = format!("{} ({})", error.message, request.label);
     if errors.quote_message
         && let Some(words) = &said.words
     {
         error.message = format!("{}: {}", error.message, scrubbed(words, sent));
     }
-    error.native_code = said.code.as_deref().map(short).or(error.native_code).or_else(|| Some(status.to_string()));
+    error.native_code = said.code.as_deref().map(short).or(error.native_code);
     if error.attribute.is_none() {
         error.attribute = said
             .field
@@ -54,7 +63,14 @@ pub(crate) fn meant(errors: &Errors, refused: Refused<'_>) -> Option<ConnError> 
             .filter(|field| !field.is_empty())
             .map(|field| request.template.attribute_at(field).map_or_else(|| short(field), str::to_owned));
     }
-    Some(error)
+    error
+}
+
+/// What it means that a ticket was refused: the answer itself is a success.
+pub(crate) fn declined(errors: &Errors, request: &Request, said: Said) -> ConnError {
+    let rule = errors.rules.iter().find(|rule| rule.fits(200, said.code.as_deref(), said.words.as_deref()));
+    let by_default = || ConnError::permanent("the target did not carry out what it had taken on");
+    detailed(rule.map_or_else(by_default, ErrorRule::error), errors, request, said, &[])
 }
 
 /// A success that cannot be understood: nobody knows what was done.

@@ -1,6 +1,7 @@
 //! Sending one request.
 
 use crate::{
+    config::Version,
     document::{self, Element},
     envelope::{Inside, opened, wrapped, written},
     error::{Refused, meant, not_understood, reading, wrapping},
@@ -11,10 +12,10 @@ use crate::{
     template::Filling,
 };
 use connector_declared::rules::scrubbed;
-use connector_http::{refusal, told};
+use connector_http::{refusal, retry_after, told};
 use connector_spi::{Class, ConnError, Ctx, HttpResponse, Level, Result, Secret};
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// Most warnings that are passed on.
 const WARNINGS: usize = 20;
@@ -33,6 +34,8 @@ pub(crate) struct Answer {
     pub(crate) warnings: Vec<String>,
     /// When it was, by the target's clock.
     pub(crate) date: Option<Timestamp>,
+    /// How long to wait before asking again, where it says so.
+    pub(crate) wait: Option<Duration>,
 }
 
 /// A request that was sent.
@@ -71,9 +74,21 @@ impl Exchange<'_> {
         self.send(request, filling).await.map_err(reading)
     }
 
-    async fn send(&self, request: &Request, filling: &Filling) -> Result<Answer> {
+    fn service(&self, request: &Request) -> Result<&Service> {
         let service = self.services.get(&request.config.service);
-        let service = service.ok_or_else(|| ConnError::config("a request names a service that there is not"))?;
+        service.ok_or_else(|| ConnError::config("a request names a service that there is not"))
+    }
+
+    /// What the service of a request speaks.
+    ///
+    /// # Errors
+    /// `Config` where there is no such service.
+    pub(crate) fn version(&self, request: &Request) -> Result<Version> {
+        self.service(request).map(Service::version)
+    }
+
+    async fn send(&self, request: &Request, filling: &Filling) -> Result<Answer> {
+        let service = self.service(request)?;
         let body = request.template.fill(filling)?;
         let sent = filling.personal();
         let first = self.once(service, request, body.clone(), &sent).await?;
@@ -145,7 +160,10 @@ impl Exchange<'_> {
         match (refused, inside) {
             (Some(error), _) => Err(error),
             // A refusal that means success holds nothing to read.
-            (None, Ok(_)) => Ok(Answer { payload: Element::default(), warnings: Vec::new(), date: told(response) }),
+            (None, Ok(_)) => {
+                let (warnings, wait) = (Vec::new(), retry_after(response));
+                Ok(Answer { payload: Element::default(), warnings, date: told(response), wait })
+            }
             (None, Err(_)) => {
                 Err(refusal("POST", response).unwrap_or_else(|| not_understood(request, response, wrapping(version))))
             }
@@ -167,7 +185,7 @@ impl Exchange<'_> {
         let warnings =
             places.flat_map(|at| self.plan.reader.names.texts(at, payload)).filter(|text| !text.trim().is_empty());
         let warnings = warnings.map(|text| scrubbed(text.trim(), sent)).take(WARNINGS).collect();
-        Ok(Answer { payload: payload.clone(), warnings, date: told(response) })
+        Ok(Answer { payload: payload.clone(), warnings, date: told(response), wait: retry_after(response) })
     }
 }
 

@@ -46,6 +46,7 @@ mod security;
 mod service;
 mod template;
 mod variables;
+mod work;
 
 pub use config::Config;
 

@@ -8,7 +8,7 @@ use crate::{
     request::Request,
     service::ServicePlan,
 };
-use connector_declared::{Giving, Issues, Moves, Step};
+use connector_declared::{First, Giving, Issues, Moves, Step, steps};
 use connector_expr::{Env, Type};
 use connector_spi::{AccountState, ConfigIssue, Declared, Kind, KindSchema, TargetSchema, ValueType};
 use jiff::tz::TimeZone;
@@ -37,6 +37,9 @@ pub(crate) struct KindPlan {
     pub(crate) get: Option<Request>,
     pub(crate) find: Vec<Search>,
     pub(crate) create: Option<Request>,
+    /// Steps before a create.
+    pub(crate) first: Vec<First<Request, Place>>,
+    pub(crate) ticket: Option<Request>,
     pub(crate) delete: Option<Request>,
     pub(crate) list: Option<Request>,
     pub(crate) moves: Moves<Request>,
@@ -152,7 +155,7 @@ struct Compiling<'c> {
 impl Compiling<'_> {
     /// What expressions at this place may use.
     fn env(&self, at: &str) -> Env {
-        variables(self.kind, self.surroundings, VARIABLES.at(at))
+        variables(self.kind, self.surroundings, at)
     }
 
     fn one(&mut self, request: Option<&config::Request>, at: &str) -> Option<Request> {
@@ -177,6 +180,8 @@ impl Compiling<'_> {
             name: Kind::from(name),
             get: self.one(kind.get.as_ref(), "get"),
             find,
+            first: self.first(kind),
+            ticket: self.one(kind.ticket.as_ref().map(|ticket| &ticket.request), "ticket/request"),
             create: self.one(kind.create.as_ref().map(|create| &create.request), "create/request"),
             delete: self.one(kind.delete.as_ref(), "delete"),
             list: self.one(kind.list.as_ref().map(|list| &list.request), "list/request"),
@@ -187,6 +192,23 @@ impl Compiling<'_> {
             config: kind.clone(),
             schema,
         }
+    }
+
+    fn first(&mut self, kind: &config::Kind) -> Vec<First<Request, Place>> {
+        let mut first = Vec::new();
+        for (index, config) in kind.create.iter().flat_map(|create| create.first.iter().enumerate()) {
+            let at = |part: &str| format!("create/first/{index}/{part}");
+            let look = self.one(config.look.as_ref(), &at("look"));
+            let undo = self.one(config.undo.as_ref(), &at("undo"));
+            first.extend(self.one(Some(&config.request), &at("request")).map(|request| First {
+                name: config.name.clone(),
+                look: look.map(|look| (look, config.found.clone())),
+                request,
+                gives: config.gives.clone(),
+                undo,
+            }));
+        }
+        first
     }
 
     fn moves(&mut self, kind: &config::Kind) -> Moves<Request> {
@@ -238,8 +260,9 @@ impl Compiling<'_> {
     }
 }
 
-/// The variables that a request of a kind may use, where these are known.
-fn variables(kind: &config::Kind, surroundings: &Env, known: &[&str]) -> Env {
+/// The variables that a request of a kind may use at a place, where these are known.
+fn variables(kind: &config::Kind, surroundings: &Env, place: &str) -> Env {
+    let known = VARIABLES.at(place);
     let entitlement = Type::object([
         ("type", Type::Text),
         ("value", Type::Text),
@@ -263,7 +286,10 @@ fn variables(kind: &config::Kind, surroundings: &Env, known: &[&str]) -> Env {
     });
     let attrs = Type::object(attrs);
     let page = Type::object([("cursor", Type::Text), ("offset", Type::Integer), ("size", Type::Integer)]);
+    let first = kind.create.iter().flat_map(|create| &create.first).take(steps::before(place));
     let all = [
+        ("steps", Type::object(first.map(|first| (first.name.clone(), Type::Text)))),
+        ("ticket", Type::Text),
         ("id", Type::Text),
         ("op", Type::Text),
         ("state", Type::Text),

@@ -5,9 +5,10 @@ use crate::{
     plan::KindPlan,
     request::Request,
     variables::{attributes, entitlement, sent},
+    work::taken_on,
 };
 use connector_declared::{Act, Ordered, Progress, Through, What, state_name};
-use connector_spi::{ConnError, Ctx, NativeId, Record, Result};
+use connector_spi::{ConnError, Ctx, NativeId, Pending, Record, Result};
 use serde_json::{Value as Json, json};
 
 /// One change on its way through its acts.
@@ -19,13 +20,15 @@ pub(crate) struct Run<'a> {
     /// The record as it was last read; `None` makes a request that needs it read it first.
     pub(crate) held: Option<Record>,
     pub(crate) warnings: Vec<String>,
+    /// Set when the target has taken an act on and will do it later. What comes after it is not sent: it would be done first.
+    pub(crate) pending: Option<Pending>,
 }
 
 impl Run<'_> {
-    /// Carries the acts out.
+    /// Carries the acts out, until the target takes one on for later.
     pub(crate) async fn through(&mut self, ordered: Ordered<'_, Request>) -> Through {
         let mut progress = Progress::of(ordered);
-        while let Some(act) = progress.due() {
+        while let Some(act) = progress.due().filter(|_| self.pending.is_none()) {
             let outcome = self.act(act).await;
             progress.note(outcome);
         }
@@ -56,6 +59,7 @@ impl Run<'_> {
         let answer = self.connector.exchange(self.cx).write(act.request, &filling).await?;
         if let Some(mut answer) = answer {
             self.warnings.append(&mut answer.warnings);
+            self.pending = taken_on(&self.connector.plan.reader, act.request, &answer);
             // What was read is not what is there any more.
             self.held = None;
         }

@@ -2,7 +2,7 @@
 
 use crate::{
     AccountState, Attrs, Change, ConnError, Created, Cursor, Effective, Entitlement, Health, Host, Kind, NativeId,
-    Page, Record, Result, Secret, SyncEvent, SyncToken, TargetSchema, Updated, Value,
+    Page, Record, Result, Secret, SyncEvent, SyncToken, TargetSchema, TicketState, Updated, Value,
 };
 use async_trait::async_trait;
 use schemars::JsonSchema;
@@ -118,6 +118,10 @@ pub trait Connector: Send + Sync + 'static {
     fn effect(&self) -> Option<&dyn Effect> {
         None
     }
+    /// Tells what became of work that the target has taken on. Without it, the record alone tells.
+    fn tickets(&self) -> Option<&dyn Tickets> {
+        None
+    }
 }
 
 /// Lists records, accounts and entitlements alike.
@@ -207,4 +211,11 @@ pub trait Effect: Send + Sync {
     async fn effective(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Result<Effective>;
     /// Ends the account's open sessions. None open is success.
     async fn revoke_sessions(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Result<()>;
+}
+
+/// Tells what became of work that the target has taken on ([`crate::Pending`]).
+#[async_trait]
+pub trait Tickets: Send + Sync {
+    /// What became of it. A ticket that the target does not know is `NotFound`: then the record alone tells.
+    async fn ticket(&self, cx: &Ctx, kind: &Kind, ticket: &str) -> Result<TicketState>;
 }

@@ -78,3 +78,26 @@ impl EntitlementChange {
         self.add.is_empty() && self.remove.is_empty()
     }
 }
+
+/// A whole list in the order in which it is written, numbered without gaps from 1.
+///
+/// What the change gives (`add`) takes the place that it asks for; what was there before fills the places between, in the
+/// order that it had. So an order that was asked for is the order that is read back, as long as the list is long enough; in a
+/// shorter one everything moves up.
+#[must_use]
+pub fn in_order(whole: Vec<Entitlement>, add: &[Entitlement]) -> Vec<Entitlement> {
+    let asked = |one: &Entitlement| add.iter().any(|new| new.same_grant(one)) && one.order.is_some();
+    let (mut fixed, mut rest): (Vec<_>, Vec<_>) = whole.into_iter().partition(asked);
+    fixed.sort_by_key(|one| one.order);
+    rest.sort_by_key(|one| one.order.unwrap_or(u32::MAX));
+    let (mut fixed, mut rest) = (fixed.into_iter().peekable(), rest.into_iter());
+    let mut made: Vec<Entitlement> = Vec::new();
+    loop {
+        let place = u32::try_from(made.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let due = fixed.next_if(|one| one.order.is_some_and(|order| order <= place));
+        match due.or_else(|| rest.next()).or_else(|| fixed.next()) {
+            Some(next) => made.push(next),
+            None => return made,
+        }
+    }
+}

@@ -27,7 +27,7 @@ pub mod secret;
 pub mod value;
 
 pub use connector::{
-    BatchOp, Batcher, Connector, Ctx, Discoverer, Effect as EffectFacet, Lister, Outcome, Passwords, Syncer,
+    BatchOp, Batcher, Connector, Ctx, Discoverer, Effect as EffectFacet, Lister, Outcome, Passwords, Syncer, Tickets,
 };
 pub use entitlement::{Entitlement, EntitlementChange};
 pub use error::{Class, ConnError, Effect, Result};
@@ -37,7 +37,7 @@ pub use op::Op;
 pub use page::{Cursor, Page, SyncEvent, SyncToken};
 pub use record::{
     AccountState, Attrs, Change, Created, Delta, Effective, Health, Kind, NativeId, PartFailure, Pending, Record,
-    Updated,
+    TicketState, Updated,
 };
 pub use schema::{AttrSchema, KindCaps, KindRole, KindSchema, Provenance, ReadAfterWrite, TargetSchema, ValueType};
 pub use secret::{Secret, SecretRef};

@@ -38,11 +38,13 @@ pub enum Op {
     Effective,
     /// [`crate::EffectFacet::revoke_sessions`].
     RevokeSessions,
+    /// [`crate::Tickets::ticket`].
+    Ticket,
 }
 
 impl Op {
     /// Every call, in the order of the contract.
-    pub const ALL: [Op; 15] = [
+    pub const ALL: [Op; 16] = [
         Op::Check,
         Op::Schema,
         Op::Get,
@@ -58,6 +60,7 @@ impl Op {
         Op::Discover,
         Op::Effective,
         Op::RevokeSessions,
+        Op::Ticket,
     ];
 
     /// Its name on the wire, in metrics and in logs.
@@ -79,6 +82,7 @@ impl Op {
             Op::Discover => "discover",
             Op::Effective => "effective",
             Op::RevokeSessions => "revoke_sessions",
+            Op::Ticket => "ticket",
         }
     }
 
@@ -95,7 +99,8 @@ impl Op {
             | Op::Latest
             | Op::Changes
             | Op::Discover
-            | Op::Effective => false,
+            | Op::Effective
+            | Op::Ticket => false,
         }
     }
 }

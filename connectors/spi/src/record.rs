@@ -209,6 +209,22 @@ pub struct Pending {
     pub poll_after: Duration,
 }
 
+/// What became of work that a target has taken on. The target's word is no proof: what it did is read before it is believed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum TicketState {
+    /// It is still worked on.
+    Open,
+    /// It was carried out.
+    Done {
+        /// The record, where the target tells it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<NativeId>,
+    },
+    /// It was not and will not be. The error is treated as the answer to the call that was taken on.
+    Refused(ConnError),
+}
+
 /// One part of a change that failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -12,6 +12,7 @@ use crate::{
     error::ends_all,
     parts::{self, Act, Failed, Part},
     plan::{KindPlan, StepPlan},
+    queue,
     record::{cannot, same},
     transaction::{Args, Tx},
 };
@@ -74,6 +75,7 @@ impl SqlConnector {
             }
         };
         let mut updated = Updated { new_id: done.new_id, ..Updated::default() };
+        updated.pending = queue::taken_on(kind, cx).filter(|_| !done.whens.is_empty());
         let id = updated.new_id.as_ref().unwrap_or(id);
         updated.failed = self.after(cx, kind, id, change.state.or(done.state), &done.whens).await;
         self.told(&parts, &failed, refused, updated)

@@ -17,6 +17,7 @@
 //! | `:after`, `:size` | list | the last id of the page before, null at first; the most records |
 //! | `:first`, `:last` | entitlements.read | the first and the last id of a range of records |
 //! | `:since` | changes | the instant from which on changes are told |
+//! | `:ticket` | queue.ticket | the `:op` of the change whose requests are asked about |
 //! | `:value`, `:scope_NAME`, `:place`, `:valid_from`, `:valid_to` | entitlements.add, .remove | the entitlement |
 //!
 //! An absent value is a NULL of the parameter's type. What a statement that reads answers is known by the names of its columns
@@ -29,7 +30,7 @@ mod kind;
 pub use database::{Database, Engine, Pool, Replica, Tls};
 pub use kind::{
     After, Attribute, Caps, Changes, Collision, Create, Effective, Entitlement, EntitlementRead, Find, Flag, Form,
-    HttpStep, Id, Kind, List, Name, Rows, States, Step, When,
+    HttpStep, Id, Kind, List, Name, Queue, Rows, States, Step, When,
 };
 
 use connector_http::HttpConfig;

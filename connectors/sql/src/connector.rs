@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use connector_http::Door;
 use connector_spi::{
     AccountState, Attrs, Change, ConnError, Connector, Created, Ctx, EffectFacet, Entitlement, Health, Kind, KindCaps,
-    Lister, NativeId, Record, Result, Syncer, TargetSchema, Updated, Value,
+    Lister, NativeId, Record, Result, Syncer, TargetSchema, Tickets, Updated, Value,
 };
 use std::{collections::BTreeMap, time::Duration};
 
@@ -162,6 +162,10 @@ impl Connector for SqlConnector {
             caps.effective || caps.revoke_sessions
         };
         self.plan.kinds.values().any(has).then_some(self)
+    }
+
+    fn tickets(&self) -> Option<&dyn Tickets> {
+        self.plan.kinds.values().any(|kind| kind.ticket.is_some()).then_some(self)
     }
 }
 

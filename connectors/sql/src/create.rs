@@ -9,6 +9,7 @@ use crate::{
     error::ends_all,
     parts::{self, Act, Failed, Part, Sense},
     plan::{KindPlan, Named},
+    queue,
     record::cannot,
     transaction::{Args, Tx},
     value,
@@ -73,6 +74,9 @@ impl SqlConnector {
                 }
             }
         };
+        if created.pending.is_some() {
+            return Ok(created);
+        }
         let mut whens = BTreeSet::from([When::Created]);
         for (_, part) in parts.iter().enumerate().filter(|(place, _)| !failed.contains_key(place)) {
             whens.insert(steps(kind, &part.act).2);
@@ -135,8 +139,12 @@ impl SqlConnector {
         if let Some((attribute, value)) = &free {
             args.attrs.insert(attribute, value);
         }
+        let pending = queue::taken_on(kind, tx.cx);
         let inserted = tx.run(On::Create, kind, insert, &args, 2).await;
         let done = inserted.map_err(|error| self.taken_meanwhile(new, renamed(kind, error)))?;
+        if pending.is_some() {
+            return Ok(Created { pending, ..Created::new("") });
+        }
         let allocated = done.rows.first().and_then(|row| row.get("id")).and_then(value::text);
         let own = kind.config.id.attribute.as_deref().and_then(|name| args.attrs.get(name)).map(ToString::to_string);
         let id = own.or(allocated).or_else(|| done.allocated.map(|number| number.to_string())).map(NativeId);

@@ -47,6 +47,7 @@ mod parts;
 mod plan;
 mod pool;
 mod postgres;
+mod queue;
 mod record;
 mod sandbox;
 mod secrets;

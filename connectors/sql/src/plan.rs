@@ -48,6 +48,8 @@ pub(crate) struct KindPlan {
     pub(crate) effective: Option<Named>,
     pub(crate) revoke_sessions: Vec<StepPlan>,
     pub(crate) after: Vec<AfterPlan>,
+    /// What became of a request in the queue.
+    pub(crate) ticket: Option<Named>,
 }
 
 /// A statement and its place in the file.
@@ -226,6 +228,10 @@ impl Compiler<'_> {
             entitlements,
             effective: kind.effective.as_ref().and_then(|e| self.one(&e.sql, "effective/sql", Place::Reads(&["id"]))),
             revoke_sessions: self.steps(&kind.revoke_sessions, "revoke_sessions", Place::Writes(&["id", "op"])),
+            ticket: kind
+                .queue
+                .as_ref()
+                .and_then(|queue| self.one(&queue.ticket, "queue/ticket", Place::Reads(&["ticket"]))),
             after: self.after(),
             config: kind.clone(),
         }

@@ -29,7 +29,7 @@ pub(crate) struct Args<'a> {
 pub(crate) struct Tx<'c> {
     pub(crate) connector: &'c SqlConnector,
     session: Box<dyn Session>,
-    op: &'c str,
+    pub(crate) cx: &'c Ctx,
     deadline: Instant,
     now: Option<Timestamp>,
 }
@@ -50,7 +50,7 @@ impl<'c> Tx<'c> {
         let doing = Doing { on: On::Read, label: "the beginning of a transaction", commits: false };
         let begun = timeout_at(cx.deadline, database.begin(purpose)).await.unwrap_or(Err(Failure::Late));
         let session = begun.map_err(|failure| meaning(connector.plan.engine, &[], &failure, doing))?;
-        Ok(Tx { connector, session, op: &cx.op_id, deadline: cx.deadline, now: None })
+        Ok(Tx { connector, session, cx, deadline: cx.deadline, now: None })
     }
 
     /// Runs a statement; at most `most` rows are kept.
@@ -141,7 +141,7 @@ impl<'c> Tx<'c> {
         match name {
             "id" => return Ok(args.id.and_then(|id| id_bound(kind, id)).unwrap_or(Bound::Text(None))),
             "version" => return Ok(version_bound(kind, args.version)),
-            "op" => return Ok(Bound::Text(Some(self.op.to_owned()))),
+            "op" => return Ok(Bound::Text(Some(self.cx.op_id.to_string()))),
             "state" => return Ok(Bound::Text(args.state.map(|state| state_name(state).to_owned()))),
             "today" => return Ok(Bound::Day(Some(value::today(now(), zones)))),
             "now" => return Ok(Bound::Local(Some(zones.naive.to_datetime(now())))),

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use connector_spi::{
     AccountState, Attrs, Change, Connector, Created, Ctx, EffectFacet, Entitlement, Health, Kind, NativeId, Record,
-    Result, TargetSchema, Updated, Value,
+    Result, TargetSchema, Tickets, Updated, Value,
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -44,6 +44,11 @@ pub trait Oddity: Send + Sync + 'static {
         change: &Change,
     ) -> Result<Updated> {
         inside.update(cx, kind, id, change).await
+    }
+
+    /// What it says of work that it took on.
+    fn tickets<'a>(&'a self, inside: &'a dyn Connector) -> Option<&'a dyn Tickets> {
+        inside.tickets()
     }
 }
 
@@ -92,5 +97,8 @@ impl<O: Oddity> Connector for Odd<O> {
     }
     fn effect(&self) -> Option<&dyn EffectFacet> {
         self.inside.effect()
+    }
+    fn tickets(&self) -> Option<&dyn Tickets> {
+        self.oddity.tickets(self.inside.as_ref())
     }
 }

@@ -6,6 +6,7 @@
 //! there was one.
 
 use crate::link::{Delta, Link, MemberRef, Seen, Strip, Wanted, WantedEntitlement};
+use connector_spi::entitlement::in_order;
 use connector_spi::{
     AccountState, Change, Delta as AttrDelta, Entitlement, EntitlementChange, NativeId, Record, Value,
 };
@@ -86,7 +87,10 @@ fn entitlements(wanted: &Wanted, seen: &Seen) -> EntitlementChange {
             .entitlements
             .iter()
             .map(|WantedEntitlement { entitlement, .. }| entitlement)
-            .filter(|one| !held.unwrap_or(&seen.owned).iter().any(|held| satisfies(held, one, seen)))
+            .filter(|one| {
+                let place = place(held.unwrap_or(&seen.owned), wanted, one);
+                !held.unwrap_or(&seen.owned).iter().any(|held| satisfies(held, one, place, seen))
+            })
             .cloned()
             .collect(),
     };
@@ -109,14 +113,31 @@ fn entitlements(wanted: &Wanted, seen: &Seen) -> EntitlementChange {
     EntitlementChange { add, remove, whole }
 }
 
-/// Whether what is held is what is wanted. Order and dates are compared where they are wanted; besides, an end that we gave
+/// Whether what is held is what is wanted, where `place` is where the target may have put it. Order and dates are compared where they are wanted; besides, an end that we gave
 /// and want no more is taken away, while the end of what others gave is theirs.
-fn satisfies(held: &Entitlement, wanted: &Entitlement, seen: &Seen) -> bool {
+fn satisfies(held: &Entitlement, wanted: &Entitlement, place: Option<u32>, seen: &Seen) -> bool {
     let ours = || seen.owned.iter().any(|one| one.same_grant(held));
     held.same_grant(wanted)
-        && (wanted.order.is_none() || held.order == wanted.order)
+        && (wanted.order.is_none() || held.order == wanted.order || held.order == place)
         && (wanted.valid_from.is_none() || held.valid_from == wanted.valid_from)
         && (held.valid_to == wanted.valid_to || (wanted.valid_to.is_none() && !ours()))
+}
+
+/// The place at which a wanted entitlement stands in a target that numbers its list without gaps: the third of two is the second
+/// there. `None` where no place is wanted.
+fn place(held: &[Entitlement], wanted: &Wanted, one: &Entitlement) -> Option<u32> {
+    one.order?;
+    let asked: Vec<Entitlement> = wanted
+        .entitlements
+        .iter()
+        .map(|wanted| &wanted.entitlement)
+        .filter(|other| other.kind == one.kind)
+        .cloned()
+        .collect();
+    let of_kind: Vec<Entitlement> = held.iter().filter(|other| other.kind == one.kind).cloned().collect();
+    let whole = in_order(replaced(&of_kind, &asked, &[]), &asked);
+    let index = whole.iter().position(|other| other.same_grant(one))?;
+    u32::try_from(index).ok()?.checked_add(1)
 }
 
 /// Whether others gave it: it is held, and not ours. To bring its order or dates to what we want does not make it ours.
@@ -290,6 +311,23 @@ mod tests {
             owned: owned.iter().map(|name| group(name)).collect(),
             ..Seen::default()
         }
+    }
+
+    #[test]
+    fn a_place_in_a_list_that_became_shorter_is_no_difference_and_another_order_is() {
+        let at = |name: &str, order: u32| Entitlement { order: Some(order), ..group(name) };
+        let mut wanted = wants(&["b", "d"]);
+        for (one, order) in wanted.entitlements.iter_mut().zip([2, 4]) {
+            one.entitlement.order = Some(order);
+        }
+        let given = |held: &[Entitlement]| {
+            let seen = Seen { entitlements: Some(held.to_vec()), owned: held.to_vec(), ..holds(&[], &[]) };
+            change(&wanted, &seen).entitlements.add
+        };
+        assert_eq!(given(&[at("b", 2), at("d", 4)]), [], "a target that keeps the numbers as they are given");
+        assert_eq!(given(&[at("b", 1), at("d", 2)]), [], "one that numbers what is left without gaps");
+        assert_eq!(given(&[at("d", 1), at("b", 2)]), [at("d", 4)]);
+        assert_eq!(given(&[at("b", 1)]), [at("d", 4)]);
     }
 
     #[test]

@@ -385,7 +385,7 @@ impl Sent {
 }
 
 /// A call whose effect is still to come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Late {
     /// After this instant it is taken for lost.
@@ -393,6 +393,9 @@ pub struct Late {
     /// Milliseconds between two looks; `None` is one look at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every: Option<u64>,
+    /// The target's mark of the work, where it took it on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
 }
 
 /// What a call does.

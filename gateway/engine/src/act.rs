@@ -2,28 +2,23 @@
 //!
 //! What is about to be sent was recorded with the claim. Whatever comes back is turned into one [`Settle`]; the rules are
 //! `gateway_domain::{diff, retry}`, here they are only put in order: the calls themselves here, finding an object again in `seek`,
-//! the proof of a closing in `proof`, what did not succeed in `failure`.
+//! the proof of a closing in `proof`, what the target works on in `ticket`, what did not succeed in `failure`.
 
 mod failure;
 mod proof;
 mod seek;
+mod ticket;
 
 use crate::targets::Target;
-use connector_spi::{ConnError, Created, Ctx, NativeId, Pending, Updated};
+use connector_spi::{ConnError, Created, Ctx, NativeId, Updated};
 use gateway_domain::audit::{Action, AuditEntry};
 use gateway_domain::diff;
 use gateway_domain::link::{
-    Delta, Lane, LastError, Late, Link, LinkKey, LinkState, MemberDelta, MemberRef, Seen, Sent, Wanted,
+    Delta, Lane, LastError, Link, LinkKey, LinkState, MemberDelta, MemberRef, Seen, Sent, Wanted,
 };
 use gateway_store::{Settle, Store};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
-
-/// How long a target may work on what it took on before it is asked for anew. People work the tickets of some targets.
-const TAKEN_ON: Duration = Duration::from_secs(7 * 24 * 60 * 60);
-
-/// Bounds of the pause between two looks at what a target took on, whatever it asks for.
-const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60 * 60));
 
 /// The outcome of one call, before it is written down.
 struct Outcome {
@@ -52,6 +47,8 @@ struct Turn<'a> {
     link: &'a Link,
     wanted: &'a Wanted,
     sent: Sent,
+    /// The record that the target names as the outcome of what it took on.
+    told: Option<NativeId>,
     cx: Ctx,
     now: &'a (dyn Fn() -> Timestamp + Send + Sync),
 }
@@ -66,7 +63,11 @@ pub(crate) async fn carry_out(
     let outcome = match (&link.wanted, link.sent.clone()) {
         (Some(wanted), Some(sent)) => {
             let cx = target.ctx(&sent.op_id, link.attempt + 1, link.lane);
-            Turn { target, store, link: &link, wanted, sent, cx, now: &now }.call().await
+            let mut turn = Turn { target, store, link: &link, wanted, sent, told: None, cx, now: &now };
+            match turn.ask_ticket().await {
+                Some(refusal) => turn.failed(refusal),
+                None => turn.call().await,
+            }
         }
         (None, _) | (_, None) => Outcome { applied: true, ..idle(&link) },
     };
@@ -149,35 +150,6 @@ impl Turn<'_> {
         // Why members were refused is remembered until the others are done: then somebody has to look at it.
         let before = self.link.last_error.as_ref().map(|last| last.error.clone());
         Outcome { error: done.error.or(before), again: done.again.or(Some(Duration::ZERO)), ..done }
-    }
-
-    /// The target works on it and will show it later: nothing is reported as done before it was seen.
-    fn taken_on(&self, native_id: Option<NativeId>, seen: Option<Seen>, pending: &Pending) -> Outcome {
-        let wait = pending.poll_after.clamp(POLL.0, POLL.1);
-        let until = self.after(TAKEN_ON);
-        let late = until.map(|until| Late { until, every: u64::try_from(wait.as_millis()).ok() });
-        let state = if native_id.is_some() { LinkState::Linked } else { LinkState::Unlinked };
-        Outcome {
-            state,
-            native_id,
-            seen,
-            sent: Some(Sent { late, ..self.sent.clone() }),
-            again: Some(wait),
-            detail: "taken on by the target".to_owned(),
-            ..idle(self.link)
-        }
-    }
-
-    /// The instant so long from now.
-    fn after(&self, wait: Duration) -> Option<Timestamp> {
-        (self.now)().checked_add(SignedDuration::try_from(wait).ok()?).ok()
-    }
-
-    /// How long to wait before the effect of an earlier call may be taken for lost; `None` when that time has passed.
-    fn still_late(&self) -> Option<Duration> {
-        let late = self.sent.late?;
-        let left = Duration::try_from(late.until.duration_since((self.now)())).ok().filter(|left| !left.is_zero())?;
-        Some(late.every.map_or(left, |every| Duration::from_millis(every).min(left)))
     }
 }
 

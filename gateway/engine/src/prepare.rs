@@ -27,7 +27,7 @@ pub(crate) fn prepare(link: &Link) -> Sent {
         key: diff::names(link, &delta),
         under,
         looked: false,
-        late: before.filter(|_| delta == Delta::Read).and_then(|sent| sent.late),
+        late: before.filter(|_| delta == Delta::Read).and_then(|sent| sent.late.clone()),
         delta,
     }
 }

@@ -73,6 +73,9 @@ pub struct LinkReport {
     pub verified: Option<bool>,
     /// What the target remarked on the last write, although it succeeded.
     pub warnings: Vec<String>,
+    /// The target's mark of work that it has taken on and not shown yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
     /// What the account was last seen to hold; told where the links of one resource are asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entitlements: Option<HeldReport>,
@@ -142,6 +145,7 @@ impl From<Link> for LinkReport {
             pending_since: link.pending_since,
             verified: link.seen.as_ref().and_then(|seen| seen.verified),
             warnings: link.seen.map(|seen| seen.warnings).unwrap_or_default(),
+            ticket: link.sent.and_then(|sent| sent.late?.ticket),
             entitlements: None,
             key: link.key,
         }

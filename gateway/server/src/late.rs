@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use connector_spi::{
     AccountState, Attrs, Batcher, Change, Connector, Created, Ctx, Discoverer, EffectFacet, Entitlement, ErasedType,
-    Health, Host, Kind, Lister, NativeId, Passwords, Record, Result, Syncer, TargetSchema, Updated, Value,
+    Health, Host, Kind, Lister, NativeId, Passwords, Record, Result, Syncer, TargetSchema, Tickets, Updated, Value,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -90,6 +90,9 @@ impl Connector for Late {
     }
     fn effect(&self) -> Option<&dyn EffectFacet> {
         self.now()?.effect()
+    }
+    fn tickets(&self) -> Option<&dyn Tickets> {
+        self.now()?.tickets()
     }
 }
 

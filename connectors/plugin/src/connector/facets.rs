@@ -3,10 +3,10 @@
 use super::PluginConnector;
 use crate::answers;
 use async_trait::async_trait;
-use chartgate_plugin::wire::{Applied, Apply, Changed, Changes, Done, Latest, List, One, Plain, SetPassword};
+use chartgate_plugin::wire::{Applied, Apply, Changed, Changes, Done, Latest, List, One, Plain, SetPassword, Ticket};
 use connector_spi::{
     BatchOp, Batcher, ConnError, Ctx, Cursor, Discoverer, Effect, EffectFacet, Effective, Kind, Lister, NativeId, Op,
-    Outcome, Page, Passwords, Record, Result, Secret, SyncEvent, SyncToken, Syncer,
+    Outcome, Page, Passwords, Record, Result, Secret, SyncEvent, SyncToken, Syncer, TicketState, Tickets,
 };
 use std::{borrow::Cow, collections::BTreeMap};
 
@@ -93,5 +93,16 @@ impl EffectFacet for PluginConnector {
     async fn revoke_sessions(&self, cx: &Ctx, kind: &Kind, id: &NativeId) -> Result<()> {
         let params = |cx| One { cx, kind: Cow::Borrowed(kind), id: Cow::Borrowed(id) };
         self.call(cx, Op::RevokeSessions, params).await.map(|Done {}| ())
+    }
+}
+
+#[async_trait]
+impl Tickets for PluginConnector {
+    async fn ticket(&self, cx: &Ctx, kind: &Kind, ticket: &str) -> Result<TicketState> {
+        let params = |cx| Ticket { cx, kind: Cow::Borrowed(kind), ticket: Cow::Borrowed(ticket) };
+        Ok(match self.call(cx, Op::Ticket, params).await? {
+            TicketState::Refused(error) => TicketState::Refused(self.keeper.clean(error)),
+            told @ (TicketState::Open | TicketState::Done { .. }) => told,
+        })
     }
 }

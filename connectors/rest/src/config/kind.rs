@@ -1,6 +1,6 @@
 //! One kind of records: how it is read, made, changed, ended.
 
-use super::{Pages, Pointer, Request, VARIABLES};
+use super::{First, Pages, Pointer, Request, Ticket, VARIABLES};
 use connector_spi::{AccountState, KindRole, ValueType};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -57,6 +57,9 @@ pub struct Kind {
     #[serde(default)]
     #[schemars(extend("x-variables" = VARIABLES.revoke_sessions))]
     pub revoke_sessions: Option<Request>,
+    /// Asks what became of work that the target has taken on (`taken_on` of a request).
+    #[serde(default)]
+    pub ticket: Option<Ticket>,
     /// Reads a record back after writing it, and reports what the target made of it.
     #[serde(default)]
     pub read_back: bool,
@@ -159,7 +162,7 @@ pub struct StateRead {
 }
 
 /// Something that holds of a JSON document.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Condition {
     /// Where to look.
@@ -199,6 +202,9 @@ pub struct Find {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Create {
+    /// Requests that come before it, in order.
+    #[serde(default)]
+    pub first: Vec<First>,
     /// The request.
     #[schemars(extend("x-variables" = VARIABLES.create))]
     pub request: Request,

@@ -1,5 +1,6 @@
 //! One request, its body, and pages of answers.
 
+use super::TakenOn;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -37,6 +38,9 @@ pub struct Request {
     /// The answer's body is not looked at, whatever it is.
     #[serde(default)]
     pub ignore_body: bool,
+    /// The target may take the work on and do it later. What comes after this request waits until it is done.
+    #[serde(default)]
+    pub taken_on: Option<TakenOn>,
 }
 
 /// A method of HTTP.

@@ -1,6 +1,6 @@
 //! One kind of records: how it is read, made, changed, ended.
 
-use super::{Place, Request, VARIABLES};
+use super::{First, Place, Request, Ticket, VARIABLES};
 use connector_spi::{AccountState, KindRole, ValueType};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -57,6 +57,9 @@ pub struct Kind {
     #[serde(default)]
     #[schemars(extend("x-variables" = VARIABLES.revoke_sessions))]
     pub revoke_sessions: Option<Request>,
+    /// Asks what became of work that the target has taken on (`taken_on` of a request).
+    #[serde(default)]
+    pub ticket: Option<Ticket>,
     /// Sets a password: `password` is a further variable.
     #[serde(default)]
     #[schemars(extend("x-variables" = VARIABLES.set_password))]
@@ -183,10 +186,13 @@ pub struct Find {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Create {
+    /// Requests that come before it, in order.
+    #[serde(default)]
+    pub first: Vec<First>,
     /// The request.
     #[schemars(extend("x-variables" = VARIABLES.create))]
     pub request: Request,
-    /// Where the new id stands in the answer.
+    /// Where the new id stands in the answer. In one by which the work is only taken on it may be absent.
     pub id: Place,
     /// The states in which the request itself can make a record; it sees the one that is wanted as `state`. The first is the
     /// one in which a record is made when another is wanted.

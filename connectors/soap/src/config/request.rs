@@ -1,5 +1,6 @@
 //! One request, and places in its answer.
 
+use super::TakenOn;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -22,6 +23,9 @@ pub struct Request {
     /// Error codes that mean success, such as a code for "has it already".
     #[serde(default)]
     pub also_ok_codes: Vec<String>,
+    /// The target may take the work on and do it later. What comes after this request waits until it is done.
+    #[serde(default)]
+    pub taken_on: Option<TakenOn>,
 }
 
 /// A place in an answer, as text. See the module's own words.

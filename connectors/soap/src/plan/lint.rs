@@ -2,7 +2,7 @@
 
 use super::{escaped, same_names};
 use crate::config::{self, Condition, Config, Place};
-use connector_declared::Issues;
+use connector_declared::{Issues, steps::may_be_taken_on};
 use connector_spi::KindRole;
 
 /// Issues of prefixes.
@@ -128,7 +128,40 @@ pub(super) fn kind(config: &Config, kind: &config::Kind, pointer: &str, issues: 
         let needs = effective.needs.values().map(|Condition { at, .. }| at);
         needs.chain(&effective.begins_at).chain(&effective.ends_at).chain(&effective.sessions_at)
     });
+    work(config, kind, pointer, issues);
     places(config, effective.map(|place| (format!("{pointer}/effective"), place)), false, issues);
+}
+
+/// What is taken on for later, and the steps before a create.
+fn work(config: &Config, kind: &config::Kind, pointer: &str, issues: &mut Issues) {
+    let mut later = false;
+    for (at, request) in of_kind(kind) {
+        let Some(taken_on) = &request.taken_on else { continue };
+        later = true;
+        let at_of = format!("{pointer}/{at}/taken_on");
+        if !may_be_taken_on(&at) {
+            let message = "only a request that makes or changes a record may be taken on for later";
+            issues.say(&at_of, message, None);
+        }
+        let all = taken_on.ticket.iter().chain([&taken_on.when.at]);
+        places(config, all.map(|place| (at_of.clone(), place)), false, issues);
+    }
+    if let Some(ticket) = &kind.ticket {
+        if !later {
+            issues.say(format!("{pointer}/ticket"), "no request of this kind is ever taken_on", None);
+        }
+        let all =
+            [&ticket.done.at].into_iter().chain(&ticket.id).chain(ticket.refused.iter().map(|refused| &refused.at));
+        places(config, all.map(|place| (format!("{pointer}/ticket"), place)), false, issues);
+    }
+    let first: Vec<&config::First> = kind.create.iter().flat_map(|create| &create.first).collect();
+    for (index, step) in first.iter().enumerate() {
+        let at = format!("{pointer}/create/first/{index}");
+        if first.iter().take(index).any(|other| other.name == step.name) {
+            issues.say(format!("{at}/name"), format!("two steps are named {}", step.name), None);
+        }
+        places(config, step.gives.iter().chain([&step.found]).map(|place| (at.clone(), place)), false, issues);
+    }
 }
 
 fn entitlements(config: &Config, kind: &config::Kind, pointer: &str, issues: &mut Issues) {
@@ -163,9 +196,16 @@ fn of_kind(kind: &config::Kind) -> Vec<(String, &config::Request)> {
         ("effective/request", kind.effective.as_ref().map(|effective| &effective.request)),
         ("revoke_sessions", kind.revoke_sessions.as_ref()),
         ("set_password", kind.set_password.as_ref()),
+        ("ticket/request", kind.ticket.as_ref().map(|ticket| &ticket.request)),
     ];
     for (at, request) in singles {
         all.extend(request.map(|request| (at.to_owned(), request)));
+    }
+    for (at, first) in kind.create.iter().flat_map(|create| create.first.iter().enumerate()) {
+        let parts = [("look", first.look.as_ref()), ("request", Some(&first.request)), ("undo", first.undo.as_ref())];
+        for (part, request) in parts {
+            all.extend(request.map(|request| (format!("create/first/{at}/{part}"), request)));
+        }
     }
     all.extend(kind.find.iter().enumerate().map(|(at, find)| (format!("find/{at}/request"), &find.request)));
     for (at, step) in kind.update.iter().enumerate() {

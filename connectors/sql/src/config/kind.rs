@@ -73,6 +73,9 @@ pub struct Kind {
     #[serde(default)]
     #[schemars(extend("x-variables" = ["id", "op", "today", "now", "the attributes", "constants"]))]
     pub revoke_sessions: Vec<Step>,
+    /// The statements that write change no record: they put the change into a table of requests.
+    #[serde(default)]
+    pub queue: Option<Queue>,
     /// What is done once a change is committed, in this order.
     #[serde(default)]
     pub after: Vec<After>,
@@ -349,6 +352,21 @@ pub struct Effective {
     pub sql: Sql,
 }
 
+/// A table of requests that the target works off in its own time. Every statement that makes or changes a record writes `:op` along;
+/// a change that was refused and is tried again has the same one. What a new record is to hold is asked for when it is there.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Queue {
+    /// Tells what became of the requests of the change `:ticket`, the newest where there are several: one row with `state` (`open`,
+    /// `done` or `refused`), and if known the `id` of a record that was made, or the `class` of the refusal (`Invalid`, `Conflict`
+    /// and so on; final without one), its `code` and the `attribute`. No row means that nobody knows: then the record alone tells.
+    #[schemars(extend("x-variables" = ["ticket", "today", "now", "constants"]))]
+    pub ticket: Sql,
+    /// Seconds until it is worth asking.
+    #[serde(default = "half_a_minute")]
+    pub poll_after_seconds: u32,
+}
+
 /// What is done once a change is committed. It is told as a failed part when it fails, so that the change is sent again; a
 /// repeated change does it again, so it must be harmless twice.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -421,6 +439,9 @@ fn yes() -> bool {
 }
 fn hundred() -> u32 {
     100
+}
+fn half_a_minute() -> u32 {
+    30
 }
 fn minute() -> u32 {
     60

@@ -162,6 +162,19 @@ pub(super) fn kind(config: &Config, kind: &config::Kind, at: &str, issues: &mut 
     for (name, attribute) in &kind.attributes {
         self::attribute(config, name, attribute, &format!("{at}/attributes/{}", super::escaped(name)), issues);
     }
+    if kind.queue.is_some() {
+        let then = kind.create.as_ref().is_some_and(|create| !create.then.is_empty());
+        let cannot = [
+            ("touch", kind.touch.is_some()),
+            ("create/then", then),
+            ("delete", !kind.delete.is_empty()),
+            ("after", kind.after.iter().any(|after| after.on.iter().any(|on| *on != When::Sessions))),
+        ];
+        for (place, _) in cannot.into_iter().filter(|(_, there)| *there) {
+            let message = "needs a record that is changed at once, and this kind's changes wait in a queue";
+            issues.say(format!("{at}/{place}"), message, None);
+        }
+    }
     for (name, entitlement) in &kind.entitlements {
         for form in [entitlement.begins_as, entitlement.ends_as] {
             if matches!(form, Form::ExclusiveDay | Form::InclusiveDay) && form == entitlement.begins_as {
@@ -229,6 +242,12 @@ pub(super) fn compiled(plan: &KindPlan, at: &str, issues: &mut Issues) {
     let own = plan.states.values().flatten().chain(&plan.update).chain(&plan.delete).chain(&plan.revoke_sessions);
     for step in own.chain(&plan.then) {
         std::iter::once(&step.named).chain(&step.or_else).for_each(|named| needs(named, &["id"]));
+    }
+    plan.ticket.iter().for_each(|named| needs(named, &["ticket"]));
+    if plan.ticket.is_some() {
+        let grants = plan.entitlements.values().flat_map(|one| one.add.iter().chain(&one.remove));
+        let steps = plan.states.values().flatten().chain(&plan.update).chain(grants);
+        plan.insert.iter().chain(steps.map(|step| &step.named)).for_each(|named| needs(named, &["op"]));
     }
     let made: Vec<_> = plan.insert.iter().chain(plan.then.iter().map(|step| &step.named)).collect();
     let changed: Vec<_> = plan.update.iter().map(|step| &step.named).collect();

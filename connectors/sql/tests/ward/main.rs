@@ -7,6 +7,7 @@ mod endings;
 mod foreign;
 mod hostile;
 mod lost;
+mod queue;
 mod settings;
 mod sql_server;
 #[path = "../support/mod.rs"]

@@ -35,6 +35,13 @@ enum Found {
 impl Turn<'_> {
     /// Looks for the object by natural key: after a create whose outcome is not known, or one that found the key taken.
     pub(super) async fn look(&self) -> Outcome {
+        if let Some(id) = &self.told {
+            match self.target.connector().get(&self.cx, &self.link.key.kind, id).await {
+                Ok(Some(record)) => return self.adopt(record, Proof::Sent).await,
+                Ok(None) => {}
+                Err(error) => return self.failed(error),
+            }
+        }
         // First where calls of ours may have put it: the person may have been renamed since.
         let keys: Vec<&Key> = self.sent.under.iter().chain([&self.wanted.key]).filter(|key| !key.is_empty()).collect();
         if keys.is_empty() {
@@ -75,7 +82,8 @@ impl Turn<'_> {
             let wait = least.max(self.target.settles_after(&link.key.kind));
             let wait = if sent.late.is_some() { self.still_late() } else { Some(wait).filter(|wait| !wait.is_zero()) };
             if let Some(wait) = wait {
-                let late = sent.late.or_else(|| Some(Late { until: self.after(wait)?, every: None }));
+                let until = || Some(Late { until: self.after(wait)?, every: None, ticket: None });
+                let late = sent.late.clone().or_else(until);
                 return Outcome {
                     sent: Some(Sent { late, ..sent.clone() }),
                     attempt: link.attempt.max(1),
@@ -234,6 +242,7 @@ impl Turn<'_> {
         Outcome {
             seen,
             sent: Some(self.sent.clone()),
+            attempt: self.link.attempt,
             again: Some(wait),
             detail: "not done by the target yet".to_owned(),
             ..idle(self.link)

@@ -4,16 +4,19 @@
 use async_trait::async_trait;
 use connector_spi::{
     AccountState, Attrs, Change, ConnError, Connector, Created, Ctx, Delta, Effect, Entitlement, Kind, NativeId,
-    PartFailure, Pending, Result, TargetSchema, Updated, Value,
+    PartFailure, Pending, Result, TargetSchema, TicketState, Tickets, Updated, Value,
 };
 use connector_testkit::odd::{Odd, Oddity};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// A desk at which people carry changes out: every change is taken on, and done when somebody gets round to it.
-pub struct Desk(Tray);
+pub struct Desk(Tray, Option<Verdicts>);
+
+/// What a desk says when it is asked about tickets; it is silent about those that are not here.
+pub type Verdicts = Arc<Mutex<HashMap<String, TicketState>>>;
 
 /// The changes that wait on a desk.
 pub type Tray = Arc<Mutex<Vec<Task>>>;
@@ -26,7 +29,12 @@ pub enum Task {
 
 impl Desk {
     pub fn before(inside: Arc<dyn Connector>, tray: &Tray) -> Arc<dyn Connector> {
-        Odd::around(inside, Desk(Arc::clone(tray)))
+        Odd::around(inside, Desk(Arc::clone(tray), None))
+    }
+
+    /// One that tells what became of its tickets, which are called `T1`, `T2` and so on.
+    pub fn telling(inside: Arc<dyn Connector>, tray: &Tray, verdicts: &Verdicts) -> Arc<dyn Connector> {
+        Odd::around(inside, Desk(Arc::clone(tray), Some(Arc::clone(verdicts))))
     }
 
     fn take_on(&self, task: Task) -> Option<Pending> {
@@ -60,6 +68,17 @@ impl Oddity for Desk {
     ) -> Result<Updated> {
         let task = Task::Update(cx.clone(), kind.clone(), id.clone(), change.clone());
         Ok(Updated { pending: self.take_on(task), ..Updated::default() })
+    }
+    fn tickets<'a>(&'a self, _: &'a dyn Connector) -> Option<&'a dyn Tickets> {
+        self.1.as_ref().map(|_| self as &dyn Tickets)
+    }
+}
+
+#[async_trait]
+impl Tickets for Desk {
+    async fn ticket(&self, _: &Ctx, _: &Kind, ticket: &str) -> Result<TicketState> {
+        let told = self.1.as_ref().and_then(|verdicts| verdicts.lock().unwrap().get(ticket).cloned());
+        told.ok_or_else(|| ConnError::not_found("nobody knows of it"))
     }
 }
 

@@ -1,11 +1,12 @@
 //! Calls whose outcome is not known, and what happens to people meanwhile.
 
-use crate::odd::{Desk, Notice, Notifying, Tray, work_off};
+use crate::odd::{Desk, Notice, Notifying, Tray, Verdicts, work_off};
 use crate::stage::{Stage, held, policy};
-use connector_spi::{AccountState, ConnError, Entitlement, Kind, Op, ReadAfterWrite};
+use connector_spi::{AccountState, ConnError, Entitlement, Kind, Op, ReadAfterWrite, Record, TicketState};
 use connector_testkit::memory::Memory;
 use gateway_domain::ResourceId;
-use gateway_domain::link::LinkState;
+use gateway_domain::link::{Link, LinkState, Parked};
+use gateway_engine::LinkReport;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -127,6 +128,58 @@ async fn what_a_target_takes_on_is_pending_until_it_stands_there() {
     stage.settled().await;
     assert_eq!(stage.account().state, AccountState::Disabled);
     assert_eq!(stage.link(&id).await.seen.unwrap().verified, Some(true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ticket_that_is_refused_is_the_answer_to_what_was_asked_for() {
+    let (tray, verdicts) = (Tray::default(), Verdicts::default());
+    let (desk, told) = (Arc::clone(&tray), Arc::clone(&verdicts));
+    let stage = Stage::odd(Memory::new(), move |plain| Desk::telling(plain, &desk, &told)).await;
+    let refused = |error: ConnError| TicketState::Refused(error);
+    verdicts.lock().unwrap().insert("T1".to_owned(), refused(ConnError::invalid("no such unit").attribute("title")));
+    let id = stage.hire(1, "Nurse").await;
+    stage.until("it waits for somebody", |links| links.iter().any(|link| link.state != LinkState::Unlinked)).await;
+    let link = stage.link(&id).await;
+    assert_eq!(link.state, LinkState::Parked(Parked::Refused));
+    assert_eq!(link.last_error.unwrap().error.attribute.as_deref(), Some("title"));
+
+    // What is wanted changes: it is asked for again, and a passing refusal is tried once more by itself.
+    tray.lock().unwrap().clear();
+    verdicts.lock().unwrap().insert("T1".to_owned(), refused(ConnError::transient("the desk is closed")));
+    stage.patch(&id, set("title", "Manager")).await.unwrap();
+    stage.until("it is asked for again", |_| tray.lock().unwrap().len() == 2).await;
+    drop(tray.lock().unwrap().remove(0));
+    work_off(&tray, &stage.ehr.connector()).await;
+    stage.settled().await;
+    assert_eq!(stage.accounts().len(), 1);
+    assert_eq!(stage.link(&id).await.native_id, Some(stage.account().id));
+}
+
+/// The ticket that operators are shown.
+fn ticket(link: &Link) -> Option<String> {
+    LinkReport::from(link.clone()).ticket
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_ticket_made_is_found_by_the_id_that_it_names() {
+    let (tray, verdicts) = (Tray::default(), Verdicts::default());
+    let (desk, told) = (Arc::clone(&tray), Arc::clone(&verdicts));
+    let stage = Stage::odd(Memory::new(), move |plain| Desk::telling(plain, &desk, &told)).await;
+    verdicts.lock().unwrap().insert("T1".to_owned(), TicketState::Open);
+    let id = stage.hire(1, "Nurse").await;
+    stage.until("it is taken on", |links| links.iter().any(|link| ticket(link).as_deref() == Some("T1"))).await;
+    work_off(&tray, &stage.ehr.connector()).await;
+    // The desk gave it another login than was asked for.
+    let made = stage.account().id;
+    let name = |record: &mut Record| {
+        record.attrs.insert("login".to_owned(), vec!["of-the-desk".into()]);
+        record.natural_key.insert("login".to_owned(), "of-the-desk".into());
+    };
+    assert!(stage.ehr.tamper("account", &made, name));
+    verdicts.lock().unwrap().insert("T1".to_owned(), TicketState::Done { id: Some(made.clone()) });
+    stage.until("it is linked", |links| links.iter().any(|link| link.native_id.as_ref() == Some(&made))).await;
+    assert_eq!(stage.accounts().len(), 1);
+    assert_eq!(stage.link(&id).await.native_id, Some(made));
 }
 
 #[tokio::test(flavor = "multi_thread")]

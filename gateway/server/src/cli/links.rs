@@ -54,13 +54,16 @@ impl Links {
     }
 }
 
-/// What stands in no column: what the target remarked on the last write, and, where one person was asked for, what the account
+/// What stands in no column: what the target remarked on the last write, the ticket of work that it has taken on, and, where one person was asked for, what the account
 /// holds and by whose doing.
 fn details(link: &Value) -> String {
     let mut out = String::new();
     let list = |path: &str| link.pointer(path).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     for warning in list("/warnings") {
         let _ = writeln!(out, "  warning  {}", text(warning));
+    }
+    if let Some(ticket) = link.get("ticket") {
+        let _ = writeln!(out, "  ticket   {}, taken on by the target", text(ticket));
     }
     for how in ["owned", "shared", "foreign"] {
         for one in list(&format!("/entitlements/{how}")) {

@@ -38,6 +38,7 @@ from .outcomes import (
     Pending,
     Resync,
     SyncEvent,
+    TicketState,
     Updated,
     Upsert,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "SecretRef",
     "SyncEvent",
     "TargetSchema",
+    "TicketState",
     "Updated",
     "Upsert",
     "Value",

@@ -123,6 +123,10 @@ class Calls:
         self.connector.revoke_sessions(cx, kind, id)
         return {}
 
+    def _ticket(self, cx: Ctx, params: dict[str, Any]) -> Any:
+        kind, ticket = self._kind("ticket", params), member(params, "ticket", str)
+        return self.connector.ticket(cx, kind, ticket).wire()
+
     METHODS: dict[str, _Method] = {
         "check": _check,
         "schema": _schema,
@@ -139,6 +143,7 @@ class Calls:
         "discover": _discover,
         "effective": _effective,
         "revoke_sessions": _revoke_sessions,
+        "ticket": _ticket,
     }
 
 

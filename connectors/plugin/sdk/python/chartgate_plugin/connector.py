@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from .errors import ConnError
 from .host import Ctx, Host
-from .outcomes import BatchOp, Created, Effective, Health, Page, SyncEvent, Updated
+from .outcomes import BatchOp, Created, Effective, Health, Page, SyncEvent, TicketState, Updated
 from .records import AccountState, Change, Entitlement, Record
 from .schema import KindSchema, TargetSchema
 from .settings import ConfigIssue
@@ -122,6 +122,10 @@ class Connector:
         """Ends the account's open sessions. None open is success."""
         raise ConnError.unsupported("this plugin ends no sessions")
 
+    def ticket(self, cx: Ctx, kind: str, ticket: str) -> TicketState:
+        """What became of work that was answered with ``pending``; ``NotFound`` where nobody knows of it. Facet ``tickets``."""
+        raise ConnError.unsupported("this plugin knows no tickets")
+
 
 #: Facets in the order of the protocol, each with the methods that make it.
 FACETS: dict[str, tuple[str, ...]] = {
@@ -131,6 +135,7 @@ FACETS: dict[str, tuple[str, ...]] = {
     "passwords": ("set_password",),
     "discover": ("discover",),
     "effect": ("effective", "revoke_sessions"),
+    "tickets": ("ticket",),
 }
 
 

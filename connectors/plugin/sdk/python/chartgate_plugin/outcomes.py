@@ -38,6 +38,26 @@ class Pending:
         return {"ticket": self.ticket, "pollAfterMs": max(0, round(self.poll_after * 1000))}
 
 
+@dataclass(slots=True)
+class TicketState:
+    """What became of work that the target has taken on; as it stands, it is still worked on."""
+
+    done: bool = False
+    """It was carried out. What it did is read before it is believed."""
+    id: str | None = None
+    """The record, where it is done and the target tells it."""
+    refused: ConnError | None = None
+    """It was not carried out and will not be: the answer to the call that was taken on."""
+
+    def wire(self) -> Any:
+        """As JSON."""
+        if self.refused is not None:
+            return {"refused": self.refused.wire()}
+        if self.done:
+            return {"done": {} if self.id is None else {"id": self.id}}
+        return "open"
+
+
 def _outcome(wire: dict[str, Any], failed: list[PartFailure], pending: Pending | None, warnings: list[str]) -> dict[str, Any]:
     if failed:
         wire["failed"] = [one.wire() for one in failed]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from chartgate_plugin import AccountState, Connector, ConnError, Created, Ctx, Health, HttpResponse, KindCaps, KindRole, KindSchema
-from chartgate_plugin import Page, Record, SecretRef, Updated
+from chartgate_plugin import Page, Pending, Record, SecretRef, TicketState, Updated
 from chartgate_plugin.session import MAX_FRAME
 from chartgate_plugin.testing import Dialogue, Refusal, TestHost, loopback
 
@@ -114,6 +114,26 @@ class Conversation(unittest.TestCase):
         greeting = self.open()
         self.assertEqual((greeting["spi"], greeting["name"], greeting["features"]), ([1, 0], "sample", ["list"]))
         self.assertEqual(greeting["configSchema"]["properties"]["greeting"]["type"], "string")
+
+    def test_work_that_was_taken_on_is_told_of_by_its_ticket(self) -> None:
+        class Desk(Sample):
+            def create(self, cx: Ctx, *_: Any) -> Created:
+                return Created("", pending=Pending("T1", 2.5))
+
+            def ticket(self, cx: Ctx, kind: str, ticket: str) -> TicketState:
+                return {
+                    "new": TicketState(),
+                    "gone": TicketState(done=True),
+                    "made": TicketState(done=True, id="7"),
+                }.get(ticket) or TicketState(refused=ConnError.invalid("no such unit", attribute="unit"))
+
+        self.plugin = Dialogue.within(Desk, self.host)
+        self.assertEqual(self.plugin.start({})["features"], ["list", "tickets"])
+        created = self.plugin.call("create", kind="account", attrs={}, state="enabled", entitlements=[])
+        self.assertEqual(created["pending"], {"ticket": "T1", "pollAfterMs": 2500})
+        told = {ticket: self.plugin.call("ticket", kind="account", ticket=ticket) for ticket in ("new", "gone", "made", "no")}
+        self.assertEqual((told["new"], told["gone"], told["made"]), ("open", {"done": {}}, {"done": {"id": "7"}}))
+        self.assertEqual((told["no"]["refused"]["class"], told["no"]["refused"]["attribute"]), ("Invalid", "unit"))
 
     def test_versions_without_one_in_common_are_refused(self) -> None:
         self.refused(-32001, "initialize", {"spi": [9999]})

@@ -156,6 +156,7 @@ fn facets(connector: &dyn Connector) -> BTreeSet<Feature> {
         Feature::Passwords => connector.passwords().is_some(),
         Feature::Discover => connector.discoverer().is_some(),
         Feature::Effect => connector.effect().is_some(),
+        Feature::Tickets => connector.tickets().is_some(),
         Feature::Other => false,
     };
     Feature::ALL.into_iter().filter(has).collect()

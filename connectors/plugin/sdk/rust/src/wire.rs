@@ -62,6 +62,8 @@ pub enum Feature {
     Discover,
     /// `effective` and `revoke_sessions`.
     Effect,
+    /// `ticket`.
+    Tickets,
     /// One that this version does not know.
     #[serde(other)]
     Other,
@@ -69,8 +71,15 @@ pub enum Feature {
 
 impl Feature {
     /// All that this version knows.
-    pub const ALL: [Feature; 6] =
-        [Feature::List, Feature::Sync, Feature::Batch, Feature::Passwords, Feature::Discover, Feature::Effect];
+    pub const ALL: [Feature; 7] = [
+        Feature::List,
+        Feature::Sync,
+        Feature::Batch,
+        Feature::Passwords,
+        Feature::Discover,
+        Feature::Effect,
+        Feature::Tickets,
+    ];
 }
 
 /// The first request.
@@ -339,6 +348,17 @@ pub struct SetPassword<'a> {
     pub id: Cow<'a, NativeId>,
     /// The password.
     pub password: Cow<'a, str>,
+}
+
+/// Parameters of `ticket`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Ticket<'a> {
+    /// The call.
+    pub cx: CallCx<'a>,
+    /// The sort of record.
+    pub kind: Cow<'a, Kind>,
+    /// The target's mark of the work.
+    pub ticket: Cow<'a, str>,
 }
 
 /// The answer where there is nothing to say.

@@ -5,7 +5,7 @@ use crate::{
     far::FarHost,
     wire::{
         Applied, Apply, CODE_NO_METHOD, CallCx, Changed, Changes, Create, Done, Find, Latest, List, One, Plain,
-        SetPassword, Update,
+        SetPassword, Ticket, Update,
     },
 };
 use connector_spi::{ConnError, Connector, Ctx, Effect, Op, Secret};
@@ -59,7 +59,8 @@ pub(super) async fn carry_out(connector: &dyn Connector, host: &FarHost, op: Op,
         | Op::SetPassword
         | Op::Discover
         | Op::Effective
-        | Op::RevokeSessions => of_a_facet(connector, host, op, params).await,
+        | Op::RevokeSessions
+        | Op::Ticket => of_a_facet(connector, host, op, params).await,
     }
 }
 
@@ -120,6 +121,12 @@ async fn of_a_facet(connector: &dyn Connector, host: &FarHost, op: Op, params: &
             let One { cx: with, kind, id } = read(params)?;
             let cx = cx(&with);
             within(op, &cx, done(effect.revoke_sessions(&cx, &kind, &id))).await
+        }
+        Op::Ticket => {
+            let tickets = connector.tickets().ok_or_else(missing)?;
+            let Ticket { cx: with, kind, ticket } = read(params)?;
+            let cx = cx(&with);
+            within(op, &cx, tickets.ticket(&cx, &kind, &ticket)).await
         }
         Op::Check | Op::Schema | Op::Get | Op::Find | Op::Create | Op::Update | Op::Delete => Err(missing()),
     }

@@ -2,11 +2,12 @@
 
 use super::{
     Applied, Apply, Cancel, Changed, Changes, CheckConfig, CheckedConfig, Create, Done, Find, HostEvent, HostSecret,
-    HostSecretGiven, Initialize, Initialized, Latest, List, MAX_FRAME, One, Open, Opened, Plain, SetPassword, Update,
+    HostSecretGiven, Initialize, Initialized, Latest, List, MAX_FRAME, One, Open, Opened, Plain, SetPassword, Ticket,
+    Update,
 };
 use connector_spi::{
     ConnError, Created, Effective, Health, HttpRequest, HttpResponse, Page, Record, SPI, SyncToken, TargetSchema,
-    Updated,
+    TicketState, Updated,
 };
 use schemars::{JsonSchema, SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value as Json, json};
@@ -53,6 +54,7 @@ pub fn protocol() -> Json {
     all.request::<Plain<'_>, BTreeMap<String, Vec<String>>>("host", "discover");
     all.request::<One<'_>, Effective>("host", "effective");
     all.request::<One<'_>, Done>("host", "revoke_sessions");
+    all.request::<Ticket<'_>, TicketState>("host", "ticket");
     all.request::<Done, Done>("host", "ping");
     all.request::<Done, Done>("host", "shutdown");
     all.notification::<Cancel>("either", "cancel");

@@ -1,7 +1,11 @@
 //! Services and answers that the simulator does not give: SOAP 1.1, plain XML, and everything that is not what was asked for.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+#[path = "../../../http/tests/support/mod.rs"]
+mod script;
+#[path = "../support/mod.rs"]
 mod support;
+mod work;
 
 use connector_soap::{Config, Soap};
 use connector_spi::{AccountState, Class, ConnError, Connector, ConnectorType, Effect, Record};

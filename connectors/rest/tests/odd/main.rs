@@ -2,9 +2,11 @@
 //! replaced whole, ids in a header, every way of paging; and servers that lie, stall and flood.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::expect_used, reason = "tests")]
 
-#[path = "../../http/tests/support/mod.rs"]
+#[path = "../../../http/tests/support/mod.rs"]
 mod server;
+#[path = "../support/mod.rs"]
 mod support;
+mod work;
 
 use connector_spi::{
     AccountState, Change, Class, Connector, Cursor, Delta, Effect, EntitlementChange, NativeId, Value,
