@@ -6,7 +6,8 @@
 //! values; `envelope`, `security` and `fault` are SOAP's own; `record` turns an answer into a
 //! [`Record`](connector_spi::Record) and `days` its dates into instants; `error` turns a refusal into a class; `service` is
 //! an open service with its credentials, `exchange` sends one request through `connector-http`; `lookup` reads, `run` carries
-//! a change out in the order that `connector-declared` gives; `connector` and `facet` are the contract itself.
+//! a change out in the order that `connector-declared` gives; `work` knows what a target takes on for later, and creates of several
+//! steps; `connector` and `facet` are the contract itself.
 //!
 //! Decisions:
 //!

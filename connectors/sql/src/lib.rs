@@ -6,8 +6,8 @@
 //! columns and back, days and ends of access among them; `check` refuses what does not fit before anything is sent; `error` says
 //! what an engine's code means; `parts` puts a change into the order that the contract asks for. `database` says what is asked of
 //! an engine; `postgres`, `mysql`, `sqlite` and `mssql` answer it, over the connections of `pool`. `transaction` runs statements
-//! with arguments and deadlines; `record`, `create`, `change`, `after` are what a transaction is made of; `connector`, `facet` and
-//! `sync` are the contract itself. `sandbox` is no part of them: a database for one case of a target's file.
+//! with arguments and deadlines; `record`, `create`, `change`, `after` are what a transaction is made of; `queue` tells what became of
+//! requests that the target works off later; `connector`, `facet` and `sync` are the contract itself. `sandbox` is no part of them: a database for one case of a target's file.
 //!
 //! Decisions:
 //!
@@ -27,6 +27,8 @@
 //!   comes after the commit, and a lost answer to the commit loses it too: the gateway's own order (end sessions, then look at
 //!   what is effective) makes up for that.
 //! * **The clock is the database's.** `:today` and `:now` come from the server that compares them, in the target's zone.
+//! * **A table of requests is a target too** (`queue`): there a change is done when the target's own job has run, not when the row
+//!   stands. The ticket is the change's own id, so no number has to come back from the insert, and nothing is lost with an answer.
 //! * **A database's words are never passed on:** they quote the values that were sent. The code, the statement's name in the
 //!   file and the attribute say enough.
 //! * **The pool is our own**, a hundred lines: a password is read anew for each connection, a refused connection is told at
