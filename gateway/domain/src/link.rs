@@ -388,6 +388,9 @@ impl Sent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Late {
+    /// The generation that the call carried out.
+    #[serde(default)]
+    pub generation: u64,
     /// After this instant it is taken for lost.
     pub until: Timestamp,
     /// Milliseconds between two looks; `None` is one look at the end.

@@ -82,7 +82,8 @@ impl Turn<'_> {
             let wait = least.max(self.target.settles_after(&link.key.kind));
             let wait = if sent.late.is_some() { self.still_late() } else { Some(wait).filter(|wait| !wait.is_zero()) };
             if let Some(wait) = wait {
-                let until = || Some(Late { until: self.after(wait)?, every: None, ticket: None });
+                let until =
+                    || Some(Late { generation: link.generation, until: self.after(wait)?, every: None, ticket: None });
                 let late = sent.late.clone().or_else(until);
                 return Outcome {
                     sent: Some(Sent { late, ..sent.clone() }),
@@ -230,7 +231,7 @@ impl Turn<'_> {
     pub(super) fn read(&self, record: Record) -> Outcome {
         let outcome = self.taken(self.link.seen.as_ref(), &self.sent.gave, record, "read");
         let stands = outcome.seen.clone().map(|seen| diff::change(self.wanted, &Seen { again: false, ..seen }));
-        if let Some(wait) = self.still_late().filter(|_| stands.is_some_and(|change| !change.is_empty())) {
+        if let Some(wait) = self.late_for_this().filter(|_| stands.is_some_and(|change| !change.is_empty())) {
             return self.wait_on(outcome.seen, wait);
         }
         // Reading alone is no progress: the attempts at this generation still count.

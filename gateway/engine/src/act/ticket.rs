@@ -26,6 +26,7 @@ impl Turn<'_> {
         let wait = pending.poll_after.clamp(POLL.0, POLL.1).max(least);
         let ticket = Some(&pending.ticket).filter(|ticket| !ticket.is_empty() && ticket.len() <= TICKET);
         let late = self.after(TAKEN_ON).map(|until| Late {
+            generation: self.link.generation,
             until,
             every: u64::try_from(wait.as_millis()).ok(),
             ticket: ticket.cloned(),
@@ -49,7 +50,15 @@ impl Turn<'_> {
         let ticket = self.sent.late.as_ref()?.ticket.clone()?;
         let connector = self.target.connector();
         match connector.tickets()?.ticket(&self.cx, &self.link.key.kind, &ticket).await {
-            Ok(TicketState::Open) | Err(_) => None,
+            Ok(TicketState::Open) => {
+                // What is worked on is not lost, however long it takes: an account may be made by it after its person has left.
+                let longer = self.after(TAKEN_ON);
+                if let Some((late, until)) = self.sent.late.as_mut().zip(longer) {
+                    late.until = until;
+                }
+                None
+            }
+            Err(_) => None,
             Ok(TicketState::Done { id }) => {
                 self.sent.late = None;
                 self.told = id;
@@ -65,6 +74,12 @@ impl Turn<'_> {
     /// The instant so long from now.
     pub(super) fn after(&self, wait: Duration) -> Option<Timestamp> {
         (self.now)().checked_add(SignedDuration::try_from(wait).ok()?).ok()
+    }
+
+    /// As [`Turn::still_late`], where the object is there and something else is wanted of it by now: a closing waits for nothing.
+    pub(super) fn late_for_this(&self) -> Option<Duration> {
+        let overtakes = self.sent.late.as_ref().is_some_and(|late| late.generation != self.link.generation);
+        self.still_late().filter(|_| self.wanted.closing.is_none() || !overtakes)
     }
 
     /// How long to wait before the effect of an earlier call may be taken for lost; `None` when that time has passed.

@@ -155,6 +155,40 @@ async fn a_ticket_that_is_refused_is_the_answer_to_what_was_asked_for() {
     assert_eq!(stage.link(&id).await.native_id, Some(stage.account().id));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaver_waits_for_no_ticket_but_for_the_one_that_makes_the_account() {
+    let (tray, verdicts) = (Tray::default(), Verdicts::default());
+    let (desk, told) = (Arc::clone(&tray), Arc::clone(&verdicts));
+    let stage = Stage::odd(Memory::new(), move |plain| Desk::telling(plain, &desk, &told)).await;
+    verdicts.lock().unwrap().insert("T1".to_owned(), TicketState::Open);
+    let waits = stage.hire(1, "Nurse").await;
+    stage.until("it is taken on", |_| tray.lock().unwrap().len() == 1).await;
+    stage.patch(&waits, set("active", false)).await.unwrap();
+    // Longer than any target works on a ticket: this one says that it does.
+    for _ in 0..3 {
+        stage.pass(5 * 24 * 60 * 60);
+        tokio::time::sleep(Duration::from_millis(1_200)).await;
+    }
+    assert!(stage.link(&waits).await.pending(), "the account may still be made");
+    work_off(&tray, &stage.ehr.connector()).await;
+    stage.pass(60);
+    stage.until("the closing is asked for", |_| tray.lock().unwrap().len() == 1).await;
+    work_off(&tray, &stage.ehr.connector()).await;
+    verdicts.lock().unwrap().clear();
+    stage.settled().await;
+    assert_eq!(stage.account().state, AccountState::Disabled);
+
+    stage.patch(&waits, set("active", true)).await.unwrap();
+    stage.until("the opening is taken on", |_| tray.lock().unwrap().len() == 1).await;
+    work_off(&tray, &stage.ehr.connector()).await;
+    stage.settled().await;
+    verdicts.lock().unwrap().insert("T1".to_owned(), TicketState::Open);
+    stage.patch(&waits, set("title", "Manager")).await.unwrap();
+    stage.until("the change is taken on", |_| tray.lock().unwrap().len() == 1).await;
+    stage.patch(&waits, set("active", false)).await.unwrap();
+    stage.until("the closing does not wait for it", |_| tray.lock().unwrap().len() == 2).await;
+}
+
 /// The ticket that operators are shown.
 fn ticket(link: &Link) -> Option<String> {
     LinkReport::from(link.clone()).ticket
