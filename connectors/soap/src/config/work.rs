@@ -56,7 +56,8 @@ pub struct First {
     /// Where its answer holds what it gives.
     #[serde(default)]
     pub gives: Option<Place>,
-    /// Takes it back when the create is refused afterwards. Not sent where the outcome of the create is not known.
+    /// Takes it back when the create is refused afterwards. Not sent where the outcome of the create is not known, nor when a ticket
+    /// of it is refused later: the create is begun anew then, and `look` finds what was done.
     #[serde(default)]
     #[schemars(extend("x-variables" = VARIABLES.create))]
     pub undo: Option<Request>,

@@ -47,7 +47,8 @@ impl Turn<'_> {
     /// Asks what became of the work. A refusal is the answer to the call that was taken on. What is said to be done is waited for
     /// no longer, and is believed when the record shows it; where nobody can tell, the record does.
     pub(super) async fn ask_ticket(&mut self) -> Option<ConnError> {
-        let ticket = self.sent.late.as_ref()?.ticket.clone()?;
+        let late = self.sent.late.as_ref()?;
+        let (ticket, still_wanted) = (late.ticket.clone()?, late.generation == self.link.generation);
         let connector = self.target.connector();
         match connector.tickets()?.ticket(&self.cx, &self.link.key.kind, &ticket).await {
             Ok(TicketState::Open) => {
@@ -66,7 +67,8 @@ impl Turn<'_> {
             }
             Ok(TicketState::Refused(error)) => {
                 self.sent.late = None;
-                Some(error.effect(Effect::None))
+                // Why something was refused that nobody wants any more holds up nobody: least of all a closing.
+                still_wanted.then(|| error.effect(Effect::None))
             }
         }
     }

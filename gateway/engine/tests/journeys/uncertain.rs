@@ -189,6 +189,25 @@ async fn a_leaver_waits_for_no_ticket_but_for_the_one_that_makes_the_account() {
     stage.until("the closing does not wait for it", |_| tray.lock().unwrap().len() == 2).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn the_refusal_of_a_hire_holds_up_no_leaving() {
+    let (tray, verdicts) = (Tray::default(), Verdicts::default());
+    let (desk, told) = (Arc::clone(&tray), Arc::clone(&verdicts));
+    let stage = Stage::odd(Memory::new(), move |plain| Desk::telling(plain, &desk, &told)).await;
+    verdicts.lock().unwrap().insert("T1".to_owned(), TicketState::Open);
+    let id = stage.hire(1, "Nurse").await;
+    stage.until("it is taken on", |links| links.iter().any(|link| ticket(link).is_some())).await;
+    let refused = TicketState::Refused(ConnError::invalid("no such unit"));
+    verdicts.lock().unwrap().insert("T1".to_owned(), refused);
+    stage.patch(&id, set("active", false)).await.unwrap();
+    let looked = |links: &[Link]| links.iter().all(|link| ticket(link).is_none());
+    stage.until("the ticket is done with", looked).await;
+    stage.pass(60);
+    stage.settled().await;
+    assert_eq!(stage.link(&id).await.last_error, None, "nobody is told of a refusal that is of no matter");
+    assert!(stage.accounts().is_empty());
+}
+
 /// The ticket that operators are shown.
 fn ticket(link: &Link) -> Option<String> {
     LinkReport::from(link.clone()).ticket
