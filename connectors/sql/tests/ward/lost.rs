@@ -164,7 +164,7 @@ impl Lost {
         let mnemonic = self.stage.read(&id).await.attrs["mnemonic"][0].to_string();
         let effect = self.stage.target.effect().unwrap();
         for _ in 0..times() {
-            let session = self.stage.ehr().login(&mnemonic, "2026-11-22").await.unwrap().unwrap();
+            let session = self.stage.ehr().login(&mnemonic, "2099-01-01").await.unwrap().unwrap();
             self.cut(true);
             let lost = effect.revoke_sessions(&self.stage.cx("r"), &account(), &id).await.unwrap_err();
             self.cut(false);
