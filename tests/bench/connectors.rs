@@ -16,8 +16,8 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 /// Calls under way.
@@ -167,17 +167,20 @@ pub fn within(op: &str) -> Ctx {
     Ctx::new(op, tokio::time::Instant::now() + Duration::from_secs(60), host())
 }
 
-/// A host that has the one secret of every simulator.
+/// A host that has the one secret of every simulator; one for all calls, as a gateway has one for each target.
 pub fn host() -> Arc<TestHost> {
-    let secrets: BTreeMap<String, String> = [
-        ("SIM", "test-only"),
-        ("TOKEN", "test-only-token"),
-        ("WARD", fixtures::servers::PASSWORD),
-        ("DIRECTORY", harness::slapd::PASSWORD),
-    ]
-    .map(|(name, secret)| (name.to_owned(), secret.to_owned()))
-    .into();
-    TestHost::with(secrets, None)
+    static HOST: LazyLock<Arc<TestHost>> = LazyLock::new(|| {
+        let secrets: BTreeMap<String, String> = [
+            ("SIM", "test-only"),
+            ("TOKEN", "test-only-token"),
+            ("WARD", fixtures::servers::PASSWORD),
+            ("DIRECTORY", harness::slapd::PASSWORD),
+        ]
+        .map(|(name, secret)| (name.to_owned(), secret.to_owned()))
+        .into();
+        TestHost::with(secrets, None)
+    });
+    Arc::clone(&HOST)
 }
 
 /// A shipped file as settings, with these over it.

@@ -174,6 +174,25 @@ impl Vars {
         Vars { values: Arc::clone(&self.values), candidate: number }
     }
 
+    /// The same variables and further ones, which take the place of those of the same name. Nothing is copied when all of them
+    /// are there already.
+    #[must_use]
+    pub fn with(&self, more: impl IntoIterator<Item = (&'static str, Value)>) -> Vars {
+        let mut values = Arc::clone(&self.values);
+        for (name, value) in more {
+            if values.get(name) != Some(&value) {
+                Arc::make_mut(&mut values).insert(name.to_owned(), value);
+            }
+        }
+        Vars { values, candidate: self.candidate }
+    }
+
+    /// The value of a variable.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.values.get(name)
+    }
+
     pub(crate) fn values(&self) -> &Map<String, Value> {
         &self.values
     }

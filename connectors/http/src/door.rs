@@ -6,10 +6,11 @@ use crate::{
     error::lost,
     is_safe,
     pace::Pace,
-    wire::Wire,
+    request::Request,
+    wire::{Wire, same_place},
 };
 use bytes::Bytes;
-use connector_spi::{ConnError, Effect, Host, HttpRequest, HttpResponse, Result};
+use connector_spi::{ConnError, Effect, Host, HttpResponse, Result};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use std::{
     collections::BTreeMap,
@@ -95,10 +96,10 @@ impl Door {
 
     /// A request without headers and body that runs until `deadline`, or as long as the settings allow if that is shorter.
     #[must_use]
-    pub fn request(&self, method: &str, url: &Url, deadline: Instant) -> HttpRequest {
-        HttpRequest {
+    pub fn request(&self, method: &str, url: &Url, deadline: Instant) -> Request {
+        Request {
             method: method.to_owned(),
-            url: url.to_string(),
+            url: url.clone(),
             headers: Vec::new(),
             body: Vec::new(),
             timeout: self.timeout.min(deadline.saturating_duration_since(Instant::now())),
@@ -116,7 +117,7 @@ impl Door {
     /// `Config` for an address that is not allowed, for TLS and trust; `Invalid` for a header value that cannot be sent;
     /// `Transient` without a connection; `Timeout` without an answer in time or with a connection lost; `Unknown` for a body
     /// over the limit; `Auth` when no token is given. The effect is `Maybe` only for a writing method that left the house.
-    pub async fn send(&self, request: HttpRequest) -> Result<HttpResponse> {
+    pub async fn send(&self, request: Request) -> Result<HttpResponse> {
         let safe = is_safe(&request.method);
         let deadline = Instant::now() + request.timeout.min(self.timeout);
         let left = AtomicBool::new(false);
@@ -127,30 +128,26 @@ impl Door {
         }
     }
 
-    async fn carry(&self, request: HttpRequest, deadline: Instant, left: &AtomicBool) -> Result<HttpResponse> {
-        let mut url = Url::parse(&request.url).map_err(|_| ConnError::config("a request's address is no address"))?;
+    async fn carry(&self, request: Request, deadline: Instant, left: &AtomicBool) -> Result<HttpResponse> {
         let own = own_fields(&request.headers)?;
-        let body = Bytes::from(request.body);
+        let Request { method, mut url, body, .. } = request;
+        let body = Bytes::from(body);
         let max_body = request.max_body.min(self.max_body);
         let _slot = self.slots.acquire().await.map_err(|_| ConnError::transient("the target is being closed"))?;
         let mut hops = 0;
         loop {
-            let at_home = url.origin() == self.base.origin();
-            let mut headers = if hops == 0 || at_home { own.clone() } else { HeaderMap::new() };
-            let mut proof = None;
-            if at_home {
-                headers.extend(self.fixed.clone());
-                proof = self.credentials.proof(&self.wire).await?;
-            }
-            let attempt = Attempt { method: &request.method, url: &url, body: &body, max_body, deadline, left };
-            let mut response = self.once(&attempt, headers.clone(), proof.as_ref()).await?;
+            let at_home = same_place(&url, &self.base);
+            let proof = if at_home { self.credentials.proof(&self.wire).await? } else { None };
+            let own = if hops == 0 || at_home { own.as_slice() } else { &[] };
+            let attempt = Attempt { method: &method, url: &url, own, at_home, body: &body, max_body, deadline, left };
+            let mut response = self.once(&attempt, proof.as_ref()).await?;
             if let (401, Some(refused)) = (response.status, &proof) {
                 left.store(false, Ordering::Relaxed);
                 if let Some(fresh) = self.credentials.renew(&self.wire, refused).await? {
-                    response = self.once(&attempt, headers, Some(&fresh)).await?;
+                    response = self.once(&attempt, Some(&fresh)).await?;
                 }
             }
-            match self.next_hop(&request.method, &url, &response, hops) {
+            match self.next_hop(&method, &url, &response, hops) {
                 Some(next) => url = next,
                 None => return Ok(response),
             }
@@ -158,12 +155,22 @@ impl Door {
         }
     }
 
-    async fn once(&self, attempt: &Attempt<'_>, mut headers: HeaderMap, proof: Option<&Proof>) -> Result<HttpResponse> {
+    async fn once(&self, attempt: &Attempt<'_>, proof: Option<&Proof>) -> Result<HttpResponse> {
         if !self.pace.turn(attempt.deadline).await {
             return Err(ConnError::timeout("the target's request rate leaves no turn in time").effect(Effect::None));
         }
+        let mut headers = HeaderMap::with_capacity(attempt.own.len() + self.fixed.len() + 4);
+        for (name, value) in attempt.own {
+            headers.append(name, value.clone());
+        }
+        if attempt.at_home {
+            self.fixed.keys().for_each(|name| drop(headers.remove(name)));
+            for (name, value) in &self.fixed {
+                headers.append(name, value.clone());
+            }
+        }
         if let Some(proof) = proof {
-            headers.insert(proof.name.clone(), proof.value.clone());
+            headers.insert(&proof.name, proof.value.clone());
         }
         attempt.left.store(true, Ordering::Relaxed);
         self.wire.exchange(attempt.method, attempt.url, headers, attempt.body.clone(), attempt.max_body).await
@@ -183,6 +190,10 @@ impl Door {
 struct Attempt<'r> {
     method: &'r str,
     url: &'r Url,
+    /// The request's own fields.
+    own: &'r [(HeaderName, HeaderValue)],
+    /// Whether the configured fields go along.
+    at_home: bool,
     body: &'r Bytes,
     max_body: usize,
     deadline: Instant,
@@ -190,13 +201,18 @@ struct Attempt<'r> {
 }
 
 fn fields(configured: &BTreeMap<String, String>) -> Result<HeaderMap> {
-    own_fields(&configured.iter().map(|(name, value)| (name.clone(), value.clone())).collect::<Vec<_>>())
-        .map_err(|_| ConnError::config("/headers: a field has a name or value that cannot be sent"))
-}
-
-fn own_fields(fields: &[(String, String)]) -> Result<HeaderMap> {
+    let configured: Vec<_> = configured.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let fields = own_fields(&configured)
+        .map_err(|_| ConnError::config("/headers: a field has a name or value that cannot be sent"))?;
     let mut headers = HeaderMap::new();
     for (name, value) in fields {
+        headers.append(name, value);
+    }
+    Ok(headers)
+}
+
+fn own_fields(fields: &[(String, String)]) -> Result<Vec<(HeaderName, HeaderValue)>> {
+    let field = |(name, value): &(String, String)| {
         let name = HeaderName::from_bytes(name.as_bytes())
             .map_err(|_| ConnError::config("a request has a header field whose name cannot be sent"))?;
         if CLIENTS_OWN.contains(&name.as_str()) {
@@ -205,7 +221,7 @@ fn own_fields(fields: &[(String, String)]) -> Result<HeaderMap> {
         let value = HeaderValue::from_bytes(value.as_bytes()).map_err(|_| {
             ConnError::invalid(format!("the value for the header field {name} holds control characters"))
         })?;
-        headers.append(name, value);
-    }
-    Ok(headers)
+        Ok((name, value))
+    };
+    fields.iter().map(field).collect()
 }

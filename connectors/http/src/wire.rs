@@ -7,9 +7,13 @@ use reqwest::{Client, Method, Response, header::HeaderMap, redirect::Policy};
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 use url::Url;
 
+/// Most octets that are set aside for an answer before they have come.
+const BLOCK: usize = 1 << 20;
+
 /// The client of one target, and which addresses it may call.
 pub(crate) struct Wire {
     client: Client,
+    home: Url,
     hosts: BTreeSet<String>,
     rule: AddressRule,
     plaintext: bool,
@@ -47,7 +51,13 @@ impl Wire {
             .map_err(|error| ConnError::config(format!("no client can be made: {}", error.without_url())))?;
         let own = [Some(config.url.url()), token_url].into_iter().flatten().filter_map(host_and_port);
         let listed = config.allow_hosts.iter().map(|text| with_port(text, config.url.url()));
-        Ok(Self { client, hosts: own.chain(listed).collect(), rule, plaintext: config.allow_plaintext })
+        Ok(Self {
+            client,
+            home: config.url.url().clone(),
+            hosts: own.chain(listed).collect(),
+            rule,
+            plaintext: config.allow_plaintext,
+        })
     }
 
     /// Sends one request and reads the answer to its end. Follows nothing, repeats nothing.
@@ -63,11 +73,12 @@ impl Wire {
         let safe = is_safe(method);
         let method = Method::from_bytes(method.as_bytes())
             .map_err(|_| ConnError::config("the request's method is not one of HTTP"))?;
-        let mut request = self.client.request(method, url.clone()).headers(headers);
+        let mut request = reqwest::Request::new(method, url.clone());
+        *request.headers_mut() = headers;
         if !body.is_empty() {
-            request = request.body(body);
+            *request.body_mut() = Some(body.into());
         }
-        let response = request.send().await.map_err(|error| broken(&error, safe))?;
+        let response = self.client.execute(request).await.map_err(|error| broken(&error, safe))?;
         read(response, max_body, safe).await
     }
 
@@ -80,7 +91,8 @@ impl Wire {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(ConnError::config("a request's address holds a user or password"));
         }
-        if !host_and_port(url).is_some_and(|place| self.hosts.contains(&place)) {
+        // The usual place needs no look into the list.
+        if !same_place(url, &self.home) && !host_and_port(url).is_some_and(|place| self.hosts.contains(&place)) {
             return Err(ConnError::config("a request would go to a host that the target does not list in allow_hosts"));
         }
         match literal(url) {
@@ -104,6 +116,13 @@ fn literal(url: &Url) -> Option<IpAddr> {
         url::Host::Ipv6(six) => Some(six.into()),
         url::Host::Domain(_) => None,
     }
+}
+
+/// Whether two addresses of HTTP have one origin (RFC 6454 section 5).
+pub(crate) fn same_place(one: &Url, other: &Url) -> bool {
+    one.scheme() == other.scheme()
+        && one.host() == other.host()
+        && one.port_or_known_default() == other.port_or_known_default()
 }
 
 fn host_and_port(url: &Url) -> Option<String> {
@@ -133,7 +152,8 @@ async fn read(mut response: Response, max_body: usize, safe: bool) -> Result<Htt
     if response.content_length().is_some_and(|length| length > max_body as u64) {
         return Err(too_large());
     }
-    let mut body = Vec::new();
+    let expected = response.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(0);
+    let mut body = Vec::with_capacity(expected.min(BLOCK));
     while let Some(chunk) = response.chunk().await.map_err(|error| broken(&error, safe))? {
         if body.len() + chunk.len() > max_body {
             return Err(too_large());

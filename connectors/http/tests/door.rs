@@ -168,7 +168,7 @@ async fn a_host_that_is_not_listed_is_not_called() {
     let server = Server::start([answer(200, &[], "")]).await;
     let door = door(&server.url(), json!({}), &[]).await;
     let mut request = door.request("GET", door.base(), tokio::time::Instant::now() + Duration::from_secs(1));
-    request.url = "http://127.0.0.9:1/".to_owned();
+    request.url = "http://127.0.0.9:1/".parse().unwrap();
 
     assert_eq!(kind(&door.send(request).await.unwrap_err()), (Class::Config, Effect::None));
 }

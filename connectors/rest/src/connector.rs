@@ -104,12 +104,13 @@ impl Connector for RestConnector {
         }
         let sending = sending(kind, attrs.iter().map(|(name, values)| (name.as_str(), Some(values.as_slice()))));
         let known = [
-            ("op".to_owned(), json!(&*cx.op_id)),
-            ("state".to_owned(), json!(state_name(state))),
-            ("attrs".to_owned(), wired(&sending)),
-            ("entitlements".to_owned(), entitlements.iter().map(entitlement_vars).collect()),
+            ("op", json!(&*cx.op_id)),
+            ("state", json!(state_name(state))),
+            ("attrs", wired(&sending)),
+            ("entitlements", entitlements.iter().map(entitlement_vars).collect()),
+            ("steps", json!({})),
         ];
-        let sender = Sender { connector: self, cx, kind, sending: &sending, vars: known.into_iter().collect() };
+        let sender = Sender { connector: self, cx, kind, sending: &sending, vars: Vars::default().with(known) };
         let mut steps = Steps::of(&kind.first);
         sender.through(&mut steps).await?;
         let vars = sender.vars(&steps.given());

@@ -20,7 +20,7 @@ pub(crate) struct Answered<'a> {
     /// The body, where it is JSON.
     pub(crate) body: Option<&'a Json>,
     /// What was sent, to be taken out of the target's words.
-    pub(crate) sent: &'a [String],
+    pub(crate) sent: &'a dyn Fn() -> Vec<String>,
 }
 
 /// What the answer means if it is no success.
@@ -62,7 +62,7 @@ fn meaning(
     if errors.quote_message
         && let Some(words) = words
     {
-        error.message = format!("{}: {}", error.message, scrubbed(&words, answered.sent));
+        error.message = format!("{}: {}", error.message, scrubbed(&words, &(answered.sent)()));
     }
     error.native_code = code.map(|code| short(&code)).or(error.native_code);
     if error.attribute.is_none() {
@@ -77,7 +77,7 @@ fn meaning(
 /// What it means that a ticket was refused: the answer itself is a success.
 pub(crate) fn declined(errors: &Errors, kind: &KindPlan, request: &Request, answer: &Answer) -> ConnError {
     let answered =
-        Answered { request, kind: Some(kind), response: &answer.response, body: Some(&answer.body), sent: &[] };
+        Answered { request, kind: Some(kind), response: &answer.response, body: Some(&answer.body), sent: &Vec::new };
     let by_default = || ConnError::permanent("the target did not carry out what it had taken on");
     meaning(errors, &answered, None, by_default)
 }

@@ -79,17 +79,17 @@ impl Exchange<'_> {
         version: Option<&str>,
     ) -> Result<Answer> {
         let method = request.config.method.name();
-        let sent = texts(&ready);
-        let mut outgoing = self.door.request(method, &ready.url, self.cx.deadline);
-        outgoing.headers = ready.headers;
+        let Prepared { url, headers, body: sending } = ready;
+        let mut outgoing = self.door.request(method, &url, self.cx.deadline);
+        outgoing.headers = headers;
         outgoing.headers.push(("accept".to_owned(), "application/json, application/problem+json;q=0.9".to_owned()));
         if let Some(version) = version.filter(|_| request.config.if_match) {
             outgoing.headers.push(("if-match".to_owned(), version.to_owned()));
         }
         if let (Some(name), "POST") = (&self.plan.idempotency_header, method) {
-            outgoing.headers.push((name.clone(), self.key(&ready.url)));
+            outgoing.headers.push((name.clone(), self.key(&url)));
         }
-        if let Some(body) = &ready.body {
+        if let Some(body) = &sending {
             outgoing.body = serde_json::to_vec(body)
                 .map_err(|_| ConnError::invalid(format!("{}: the body cannot be written", request.label)))?;
         }
@@ -99,6 +99,8 @@ impl Exchange<'_> {
             octets if octets.iter().all(u8::is_ascii_whitespace) => Some(Json::Null),
             octets => serde_json::from_slice::<Json>(octets).ok(),
         };
+        // Seldom asked for: what was sent is only taken out of a target's words.
+        let sent = || texts(&url, sending.as_ref());
         let answered = Answered { request, kind, response: &response, body: body.as_ref(), sent: &sent };
         if let Some(error) = refused(&self.plan.errors, &answered) {
             return Err(error);
@@ -108,8 +110,10 @@ impl Exchange<'_> {
             let error = ConnError::unknown(format!("the answer is not JSON ({})", request.label)).code(response.status);
             return Err(if is_safe(method) { error.effect(Effect::None) } else { error });
         };
-        let warnings = self.plan.warnings_at.iter().filter_map(|at| at.read(&body)).flat_map(words);
-        let warnings = warnings.map(|text| scrubbed(text, &sent)).take(20).collect();
+        let found: Vec<&str> =
+            self.plan.warnings_at.iter().filter_map(|at| at.read(&body)).flat_map(words).take(20).collect();
+        let sent = if found.is_empty() { Vec::new() } else { sent() };
+        let warnings = found.into_iter().map(|text| scrubbed(text, &sent)).collect();
         Ok(Answer { response, body, warnings })
     }
 
@@ -128,9 +132,9 @@ fn words(value: &Json) -> Vec<&str> {
 }
 
 /// The texts that a request carries.
-fn texts(ready: &Prepared) -> Vec<String> {
-    let mut found: Vec<String> = ready.url.query_pairs().map(|(_, value)| value.into_owned()).collect();
-    let mut open: Vec<&Json> = ready.body.iter().collect();
+fn texts(url: &Url, body: Option<&Json>) -> Vec<String> {
+    let mut found: Vec<String> = url.query_pairs().map(|(_, value)| value.into_owned()).collect();
+    let mut open: Vec<&Json> = body.into_iter().collect();
     while let Some(next) = open.pop() {
         match next {
             Json::String(text) => found.push(text.clone()),

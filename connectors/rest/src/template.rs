@@ -105,11 +105,10 @@ impl Request {
             texts.push((name.as_str(), text(expression, filling.vars)?));
         }
         let value = |name: &str| texts.iter().find(|(place, _)| *place == name).and_then(|(_, text)| text.as_deref());
-        let filled = self.path.fill(base.as_str(), value).map_err(|error| {
+        let mut url = self.path.fill(base, value).map_err(|error| {
             ConnError::invalid(format!("{}: {} {}", self.label, error.attribute, error.message))
                 .attribute(error.attribute)
         })?;
-        let mut url = Url::parse(&filled).map_err(|_| ConnError::invalid(format!("{}: no address", self.label)))?;
         for (name, expression) in &self.query {
             if let Some(text) = text(expression, filling.vars)? {
                 url.query_pairs_mut().append_pair(name, &text);

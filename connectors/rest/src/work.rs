@@ -14,7 +14,7 @@ use connector_declared::{First, Stepped, Steps, undone};
 use connector_expr::Vars;
 use connector_http::retry_after;
 use connector_spi::{Class, ConnError, Ctx, Kind, NativeId, Pending, Result, TicketState, Tickets};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 use std::time::Duration;
 
 /// What an answer says of work that was taken on; `None` when it is an answer of work that is done.
@@ -56,7 +56,7 @@ pub(crate) struct Sender<'a> {
     pub(crate) kind: &'a KindPlan,
     pub(crate) sending: &'a [Sending<'a>],
     /// The variables of the create, without those of the steps.
-    pub(crate) vars: Map<String, Json>,
+    pub(crate) vars: Vars,
 }
 
 impl Sender<'_> {
@@ -66,9 +66,7 @@ impl Sender<'_> {
 
     /// The variables with what the steps gave.
     pub(crate) fn vars(&self, given: &Json) -> Vars {
-        let mut all = self.vars.clone();
-        all.insert("steps".to_owned(), given.clone());
-        Vars::new(Json::Object(all))
+        self.vars.with([("steps", given.clone())])
     }
 
     pub(crate) fn fill(&self, request: &Request, given: &Json) -> Result<Prepared> {

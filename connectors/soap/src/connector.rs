@@ -54,8 +54,14 @@ impl SoapConnector {
         let calendar = &self.plan.reader.calendar;
         let carried = with.iter().map(|one| entitlement(calendar, one)).collect();
         let attrs = attrs.iter().map(|(name, values)| (name.as_str(), Some(values.as_slice())));
-        let more = [("state", json!(state_name(state))), ("entitlements", carried)];
-        Filling::new(json!({"op": &*cx.op_id, "leaver": cx.leaver})).with(more).with(sent(kind, attrs))
+        let known = [
+            ("op", json!(&*cx.op_id)),
+            ("leaver", json!(cx.leaver)),
+            ("state", json!(state_name(state))),
+            ("entitlements", carried),
+            ("steps", json!({})),
+        ];
+        Filling::default().with(known.into_iter().chain(sent(kind, attrs)))
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct Refused<'a> {
     /// It came as a fault of the envelope.
     pub(crate) is_fault: bool,
     /// What was sent, to be taken out of the target's words.
-    pub(crate) sent: &'a [String],
+    pub(crate) sent: &'a dyn Fn() -> Vec<String>,
 }
 
 /// What a refusal means; `None` when the file says that it is a success.
@@ -48,12 +48,18 @@ pub(crate) fn meant(errors: &Errors, refused: Refused<'_>) -> Option<ConnError> 
 }
 
 /// The error with what the target says of it.
-fn detailed(mut error: ConnError, errors: &Errors, request: &Request, said: Said, sent: &[String]) -> ConnError {
+fn detailed(
+    mut error: ConnError,
+    errors: &Errors,
+    request: &Request,
+    said: Said,
+    sent: &dyn Fn() -> Vec<String>,
+) -> ConnError {
     error.message = format!("{} ({})", error.message, request.label);
     if errors.quote_message
         && let Some(words) = &said.words
     {
-        error.message = format!("{}: {}", error.message, scrubbed(words, sent));
+        error.message = format!("{}: {}", error.message, scrubbed(words, &sent()));
     }
     error.native_code = said.code.as_deref().map(short).or(error.native_code);
     if error.attribute.is_none() {
@@ -70,7 +76,7 @@ fn detailed(mut error: ConnError, errors: &Errors, request: &Request, said: Said
 pub(crate) fn declined(errors: &Errors, request: &Request, said: Said) -> ConnError {
     let rule = errors.rules.iter().find(|rule| rule.fits(200, said.code.as_deref(), said.words.as_deref()));
     let by_default = || ConnError::permanent("the target did not carry out what it had taken on");
-    detailed(rule.map_or_else(by_default, ErrorRule::error), errors, request, said, &[])
+    detailed(rule.map_or_else(by_default, ErrorRule::error), errors, request, said, &Vec::new)
 }
 
 /// A success that cannot be understood: nobody knows what was done.

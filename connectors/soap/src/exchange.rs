@@ -89,15 +89,13 @@ impl Exchange<'_> {
 
     async fn send(&self, request: &Request, filling: &Filling) -> Result<Answer> {
         let service = self.service(request)?;
-        let body = request.template.fill(filling)?;
-        let sent = filling.personal();
-        let first = self.once(service, request, body.clone(), &sent).await?;
+        let first = self.once(service, request, filling).await?;
         match (first.outcome, first.password) {
             // Nothing was done: after a rotation of the secret, or when the target's clock was set and the token came out of
             // another time, the request may go once more.
             (Err(error), Some(refused)) if error.class == Class::Auth => {
                 if service.renewed(&refused).await? || first.clock_was_set {
-                    self.once(service, request, body, &sent).await?.outcome
+                    self.once(service, request, filling).await?.outcome
                 } else {
                     Err(error)
                 }
@@ -107,7 +105,8 @@ impl Exchange<'_> {
     }
 
     /// The outer result is that of the way there; the target's own stands inside.
-    async fn once(&self, service: &Service, request: &Request, body: Element, sent: &[String]) -> Result<Once> {
+    async fn once(&self, service: &Service, request: &Request, filling: &Filling) -> Result<Once> {
+        let body = request.template.fill(filling)?;
         let action = request.config.action.as_deref();
         let (headers, password) = service.headers(&self.cx.op_id, action, self.cx.deadline).await?;
         let envelope = wrapped(service.version(), headers, body);
@@ -119,10 +118,14 @@ impl Exchange<'_> {
         outgoing.body = written(&envelope, &self.plan.reader.names)?;
         let response = service.door.send(outgoing).await?;
         let clock_was_set = service.time.learn(&response);
-        Ok(Once { outcome: self.understood(service, request, &response, sent), password, clock_was_set })
+        Ok(Once {
+            outcome: self.understood(service, request, &response, &|| filling.personal()),
+            password,
+            clock_was_set,
+        })
     }
 
-    fn door_request(&self, service: &Service) -> connector_spi::HttpRequest {
+    fn door_request(&self, service: &Service) -> connector_http::Request {
         service.door.request("POST", &service.url, self.cx.deadline)
     }
 
@@ -131,24 +134,22 @@ impl Exchange<'_> {
         service: &Service,
         request: &Request,
         response: &HttpResponse,
-        sent: &[String],
+        sent: &dyn Fn() -> Vec<String>,
     ) -> Result<Answer> {
         let version = service.version();
         let refuse =
             |said: Said, is_fault: bool| meant(&self.plan.errors, Refused { request, response, said, is_fault, sent });
         let succeeded = (200..300).contains(&response.status);
-        let inside = document::parse(&response.body).and_then(|document| opened(version, document));
+        let inside = match document::parse(&response.body).and_then(|document| opened(version, document)) {
+            Ok(Inside::Payload(payload)) if succeeded && !self.failed(&payload) => {
+                return self.answered(request, response, payload, sent);
+            }
+            other => other,
+        };
         let read = |at: &Element, is_fault| said(&self.plan.errors, &self.plan.reader.names, version, at, is_fault);
         let refused = match &inside {
             Ok(Inside::Fault(fault)) => refuse(read(fault, true), true),
-            Ok(Inside::Payload(payload)) => {
-                let failed =
-                    self.plan.errors.failed_when.iter().any(|condition| self.plan.reader.holds(condition, payload));
-                if succeeded && !failed {
-                    return self.answered(request, response, payload, sent);
-                }
-                refuse(read(payload, false), false)
-            }
+            Ok(Inside::Payload(payload)) => refuse(read(payload, false), false),
             // The status is all that is understood.
             Err(_) if !succeeded => refuse(Said::default(), false),
             Err(why) => {
@@ -170,22 +171,29 @@ impl Exchange<'_> {
         }
     }
 
+    /// Whether an answer that looks like a success tells of a failure.
+    fn failed(&self, payload: &Element) -> bool {
+        self.plan.errors.failed_when.iter().any(|condition| self.plan.reader.holds(condition, payload))
+    }
+
     fn answered(
         &self,
         request: &Request,
         response: &HttpResponse,
-        payload: &Element,
-        sent: &[String],
+        payload: Element,
+        sent: &dyn Fn() -> Vec<String>,
     ) -> Result<Answer> {
         let (namespace, name) = &request.answer;
         if payload.namespace.as_deref() != namespace.as_deref() || payload.name != *name {
             return Err(not_understood(request, response, "holds another element than the one that is expected"));
         }
         let places = self.plan.warnings_at.iter();
-        let warnings =
-            places.flat_map(|at| self.plan.reader.names.texts(at, payload)).filter(|text| !text.trim().is_empty());
-        let warnings = warnings.map(|text| scrubbed(text.trim(), sent)).take(WARNINGS).collect();
-        Ok(Answer { payload: payload.clone(), warnings, date: told(response), wait: retry_after(response) })
+        let found =
+            places.flat_map(|at| self.plan.reader.names.texts(at, &payload)).filter(|text| !text.trim().is_empty());
+        let found: Vec<_> = found.take(WARNINGS).collect();
+        let sent = if found.is_empty() { Vec::new() } else { sent() };
+        let warnings = found.into_iter().map(|text| scrubbed(text.trim(), &sent)).collect();
+        Ok(Answer { payload, warnings, date: told(response), wait: retry_after(response) })
     }
 }
 

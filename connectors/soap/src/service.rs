@@ -125,10 +125,12 @@ impl Service {
         action: Option<&str>,
         deadline: Instant,
     ) -> Result<(Vec<Element>, Option<Secret>)> {
-        let filling = Filling::new(json!({"op": op, "action": action}));
         let mut blocks = Vec::new();
-        for template in &self.plan.headers {
-            blocks.push(template.fill(&filling)?);
+        if !self.plan.headers.is_empty() {
+            let filling = Filling::new(json!({"op": op, "action": action}));
+            for template in &self.plan.headers {
+                blocks.push(template.fill(&filling)?);
+            }
         }
         let Some(token) = &self.plan.config.username_token else { return Ok((blocks, None)) };
         let password = {

@@ -10,7 +10,7 @@ use crate::{
 use connector_declared::{Issues, holds, text};
 use connector_expr::{Env, Expr, Type, Vars, build::xml_text};
 use connector_spi::{ConnError, Result};
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 use std::sync::Arc;
 
 /// The namespace of `t:each` and `t:if`; it is in no request.
@@ -46,20 +46,15 @@ enum Piece {
 }
 
 /// The variables of a request.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Filling {
-    values: Map<String, Json>,
     vars: Vars,
 }
 
 impl Filling {
     /// From an object with a member for each variable.
     pub(crate) fn new(values: Json) -> Self {
-        let values = match values {
-            Json::Object(values) => values,
-            _ => Map::new(),
-        };
-        Self { vars: Vars::new(Json::Object(values.clone())), values }
+        Self { vars: Vars::new(values) }
     }
 
     /// For conditions of steps.
@@ -71,7 +66,7 @@ impl Filling {
     /// Codes of the catalogue and ids are not.
     pub(crate) fn personal(&self) -> Vec<String> {
         let mut open: Vec<&Json> =
-            ["attrs", "held", "key", "password"].iter().filter_map(|name| self.values.get(*name)).collect();
+            ["attrs", "held", "key", "password"].iter().filter_map(|name| self.vars.get(name)).collect();
         let mut found = Vec::new();
         while let Some(next) = open.pop() {
             match next {
@@ -86,9 +81,7 @@ impl Filling {
 
     /// With further variables.
     pub(crate) fn with(&self, more: impl IntoIterator<Item = (&'static str, Json)>) -> Self {
-        let mut values = self.values.clone();
-        values.extend(more.into_iter().map(|(name, value)| (name.to_owned(), value)));
-        Self::new(Json::Object(values))
+        Self { vars: self.vars.with(more) }
     }
 }
 

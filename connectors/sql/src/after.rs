@@ -16,7 +16,6 @@ use connector_expr::build::Path;
 use connector_http::refusal;
 use connector_spi::{AccountState, ConnError, Ctx, Effect, NativeId, PartFailure, Record, Result};
 use std::collections::{BTreeMap, BTreeSet};
-use url::Url;
 
 impl SqlConnector {
     /// Does what is to be done after a change of these sorts; tells what failed.
@@ -86,9 +85,8 @@ impl SqlConnector {
         for (name, held) in &record.attrs {
             names.extend(held.first().map(|value| (name.as_str(), value.to_string())));
         }
-        let address = path.fill(door.base().as_str(), |name| names.get(name).map(String::as_str));
-        let address = address.map_err(|error| ConnError::invalid(format!("the address cannot be made: {error}")))?;
-        let url = Url::parse(&address).map_err(|_| ConnError::config("the address is none"))?;
+        let url = path.fill(door.base(), |name| names.get(name).map(String::as_str));
+        let url = url.map_err(|error| ConnError::invalid(format!("the address cannot be made: {error}")))?;
         let mut request = door.request(&config.method, &url, cx.deadline);
         if !config.body.is_empty() {
             let member = |(name, from): (&String, &String)| (name.clone(), names.get(from.as_str()).cloned().into());

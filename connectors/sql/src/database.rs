@@ -3,7 +3,7 @@
 use crate::{error::Failure, statement::Statement};
 use async_trait::async_trait;
 use jiff::{Timestamp, civil};
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A value that is bound to a parameter. The type is known also where there is none: a NULL without a type is refused by some
 /// engines and guessed by others.
@@ -33,8 +33,37 @@ pub(crate) enum Cell {
     Strange(String),
 }
 
-/// A row by the names of its columns, in lower case.
-pub(crate) type Row = BTreeMap<String, Cell>;
+/// A row by the names of its columns. The rows of one answer share the names: a full read has hundreds of thousands of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    /// In lower case.
+    names: Arc<[String]>,
+    cells: Vec<Cell>,
+}
+
+impl Row {
+    /// These cells under these names, which the row before it had as a rule too.
+    pub(crate) fn new<'n>(
+        names: impl ExactSizeIterator<Item = &'n str> + Clone,
+        cells: Vec<Cell>,
+        before: Option<&Row>,
+    ) -> Row {
+        let had = |row: &&Row| {
+            let known = row.names.iter().map(String::as_str);
+            known.len() == names.len() && known.zip(names.clone()).all(|(known, name)| known.eq_ignore_ascii_case(name))
+        };
+        let names = match before.filter(had) {
+            Some(row) => Arc::clone(&row.names),
+            None => names.map(str::to_lowercase).collect(),
+        };
+        Row { names, cells }
+    }
+
+    /// The cell in the column of this name, in whatever letter case; of several the last.
+    pub(crate) fn get(&self, name: &str) -> Option<&Cell> {
+        self.cells.get(self.names.iter().rposition(|known| known.eq_ignore_ascii_case(name))?)
+    }
+}
 
 /// What a statement did.
 #[derive(Debug, Default)]
@@ -82,4 +111,31 @@ pub(crate) trait Session: Send {
     async fn commit(self: Box<Self>) -> Result<(), Failure>;
     /// Undoes it, and keeps the connection where that goes.
     async fn rollback(self: Box<Self>);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(names: &[&'static str], before: Option<&Row>) -> Row {
+        let cells = (1..).map(Cell::Int).take(names.len()).collect();
+        Row::new(names.iter().copied(), cells, before)
+    }
+
+    #[test]
+    fn a_column_is_found_in_any_letter_case_and_of_two_the_last() {
+        let row = row(&["ID", "familyName", "id"], None);
+        assert_eq!(row.get("FamilyName"), Some(&Cell::Int(2)));
+        assert_eq!(row.get("id"), Some(&Cell::Int(3)));
+        assert_eq!(row.get("absent"), None);
+    }
+
+    #[test]
+    fn rows_share_their_names_and_a_row_of_another_answer_has_its_own() {
+        let first = row(&["ID", "name"], None);
+        assert!(Arc::ptr_eq(&first.names, &row(&["ID", "name"], Some(&first)).names));
+        let other = row(&["ID", "state"], Some(&first));
+        assert_eq!((other.get("state"), other.get("name")), (Some(&Cell::Int(2)), None));
+        assert_eq!(row(&["ID"], Some(&first)).get("name"), None);
+    }
 }

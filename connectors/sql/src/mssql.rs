@@ -126,7 +126,12 @@ impl Session for Transaction {
         let mut done = Done::default();
         while let Some(found) = futures_util::StreamExt::next(&mut rows).await {
             let found = found.map_err(failure)?;
-            if done.rows.len() < most { done.rows.push(row(&found)) } else { done.cut = true }
+            if done.rows.len() < most {
+                let next = row(&found, done.rows.last());
+                done.rows.push(next);
+            } else {
+                done.cut = true;
+            }
         }
         Ok(done)
     }
@@ -138,7 +143,7 @@ impl Session for Transaction {
                         @LockOwner = 'Transaction', @LockTimeout = @P2; SELECT @got AS got";
             let stream = self.lease.connection.query(text, &[&short, &LOCK_WAIT]).await.map_err(failure)?;
             let found = stream.into_row().await.map_err(failure)?;
-            let got = found.as_ref().map(row).and_then(|row| row.get("got").and_then(crate::value::integer));
+            let got = found.and_then(|found| row(&found, None).get("got").and_then(crate::value::integer));
             if got.is_none_or(|got| got < 0) {
                 // The number of a wait for a lock that took too long.
                 return Err(Failure::Server { codes: vec!["1222".to_owned()], constraint: None, column: None });
@@ -178,7 +183,7 @@ impl Transaction {
     async fn first(&mut self, text: &str, column: &str) -> Result<Cell, Failure> {
         let stream = self.lease.connection.simple_query(text).await.map_err(failure)?;
         let found = stream.into_row().await.map_err(failure)?;
-        Ok(found.as_ref().map(row).and_then(|mut row| row.remove(column)).unwrap_or(Cell::Null))
+        Ok(found.and_then(|found| row(&found, None).get(column).cloned()).unwrap_or(Cell::Null))
     }
 }
 
@@ -236,18 +241,17 @@ fn from_datetime(at: tiberius::time::DateTime2) -> Option<DateTime> {
     from_date(at.date())?.to_datetime(civil::Time::midnight()).checked_add(SignedDuration::from_nanos(nanos)).ok()
 }
 
-fn row(row: &tiberius::Row) -> Row {
-    let named = |(column, data): (&tiberius::Column, &ColumnData<'static>)| {
-        let cell = match cell(data) {
+fn row(row: &tiberius::Row, before: Option<&Row>) -> Row {
+    let value = |(column, data): (&tiberius::Column, &ColumnData<'static>)| {
+        match cell(data) {
             // Blank-padded: the blanks at the end are none of the value's.
             Cell::Text(text) if matches!(column.column_type(), ColumnType::BigChar | ColumnType::NChar) => {
                 Cell::Text(text.trim_end_matches(' ').to_owned())
             }
             other => other,
-        };
-        (column.name().to_lowercase(), cell)
+        }
     };
-    row.cells().map(named).collect()
+    Row::new(row.columns().iter().map(tiberius::Column::name), row.cells().map(value).collect(), before)
 }
 
 fn cell(data: &ColumnData<'static>) -> Cell {

@@ -181,9 +181,13 @@ fn bind(arguments: &mut MySqlArguments, value: &Bound) -> Option<()> {
     added.ok()
 }
 
-fn row(row: &MySqlRow) -> Row {
-    let named = |column: &sqlx::mysql::MySqlColumn| (column.name().to_lowercase(), cell(row, column.ordinal()));
-    row.columns().iter().map(named).collect()
+fn row(row: &MySqlRow, before: Option<&Row>) -> Row {
+    let columns = row.columns();
+    Row::new(
+        columns.iter().map(Column::name),
+        columns.iter().map(|column| cell(row, column.ordinal())).collect(),
+        before,
+    )
 }
 
 fn cell(row: &MySqlRow, at: usize) -> Cell {

@@ -148,9 +148,13 @@ fn bind(arguments: &mut PgArguments, value: &Bound) -> Option<()> {
     added.ok()
 }
 
-fn row(row: &PgRow) -> Row {
-    let named = |column: &sqlx::postgres::PgColumn| (column.name().to_lowercase(), cell(row, column.ordinal()));
-    row.columns().iter().map(named).collect()
+fn row(row: &PgRow, before: Option<&Row>) -> Row {
+    let columns = row.columns();
+    Row::new(
+        columns.iter().map(Column::name),
+        columns.iter().map(|column| cell(row, column.ordinal())).collect(),
+        before,
+    )
 }
 
 fn cell(row: &PgRow, at: usize) -> Cell {

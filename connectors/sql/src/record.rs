@@ -101,8 +101,7 @@ impl Tx<'_> {
 /// `Config` when the statement does not show what a record needs.
 pub(crate) fn record(plan: &KindPlan, row: &Row, zones: &Zones, label: &str) -> Result<Record> {
     let column = |name: &str| {
-        row.get(&name.to_ascii_lowercase())
-            .ok_or_else(|| ConnError::config(format!("{label} shows no column {name}")).effect(Effect::None))
+        row.get(name).ok_or_else(|| ConnError::config(format!("{label} shows no column {name}")).effect(Effect::None))
     };
     let id = value::text(column("id")?).ok_or_else(|| ConnError::config(format!("{label}: the id cannot be read")))?;
     let mut incomplete = false;
@@ -139,7 +138,7 @@ fn grant(kind: &Kind, plan: &EntitlementPlan, row: &Row, zones: &Zones) -> Optio
     let id = NativeId(value::text(row.get("id")?)?);
     let mut one = Entitlement::new(kind.clone(), value::text(row.get("value")?)?);
     for part in &plan.config.scope {
-        match row.get(&format!("scope_{}", part.to_ascii_lowercase()))? {
+        match row.get(&format!("scope_{part}"))? {
             crate::database::Cell::Null => {}
             cell => {
                 one.scope.insert(part.clone(), value::text(cell)?);

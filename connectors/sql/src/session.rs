@@ -91,7 +91,10 @@ macro_rules! run {
                     done.affected += result.rows_affected();
                     done.allocated = $allocated(&result);
                 }
-                sqlx::Either::Right(row) if done.rows.len() < $most => done.rows.push($row(&row)),
+                sqlx::Either::Right(row) if done.rows.len() < $most => {
+                    let next = $row(&row, done.rows.last());
+                    done.rows.push(next);
+                }
                 sqlx::Either::Right(_) => done.cut = true,
             }
         }

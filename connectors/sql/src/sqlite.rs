@@ -132,9 +132,13 @@ fn written(at: jiff::civil::DateTime) -> String {
     at.strftime(format).to_string()
 }
 
-fn row(row: &SqliteRow) -> Row {
-    let named = |column: &sqlx::sqlite::SqliteColumn| (column.name().to_lowercase(), cell(row, column.ordinal()));
-    row.columns().iter().map(named).collect()
+fn row(row: &SqliteRow, before: Option<&Row>) -> Row {
+    let columns = row.columns();
+    Row::new(
+        columns.iter().map(Column::name),
+        columns.iter().map(|column| cell(row, column.ordinal())).collect(),
+        before,
+    )
 }
 
 pub(crate) fn cell(row: &SqliteRow, at: usize) -> Cell {

@@ -56,7 +56,7 @@ impl Host for TargetHost {
             let host: Arc<dyn Host> = Arc::new(TargetHost { target: Arc::clone(&self.target), network: None });
             Door::open(network.settings.clone(), host)
         });
-        door.await?.send(request).await
+        door.await?.send(request.try_into()?).await
     }
 
     fn event(&self, level: Level, message: &str, fields: &[(&str, &str)]) {

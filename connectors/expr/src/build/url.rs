@@ -1,5 +1,6 @@
 //! URLs from a base, path segments and query pairs (RFC 3986).
 
+use ::url::Url;
 use std::fmt::Write;
 
 use super::BuildError;
@@ -13,7 +14,8 @@ use super::BuildError;
 /// A base that is no `http` or `https` URL or has a query or fragment; a segment that is empty, `.` or `..` (every URL
 /// parser resolves those, also when encoded); a control character.
 pub fn url(base: &str, segments: &[(&str, &str)], query: &[(&str, &str)]) -> Result<String, BuildError> {
-    let mut made = checked_base(base)?;
+    let parsed = Url::parse(base).map_err(|_| BuildError::new("base", "is no URL"))?;
+    let mut made = checked_base(&parsed)?.to_owned();
     for (attribute, value) in segments {
         made.push('/');
         made.push_str(&segment(attribute, value)?);
@@ -27,15 +29,15 @@ pub fn url(base: &str, segments: &[(&str, &str)], query: &[(&str, &str)]) -> Res
     Ok(made)
 }
 
-fn checked_base(base: &str) -> Result<String, BuildError> {
-    let parsed = ::url::Url::parse(base).map_err(|_| BuildError::new("base", "is no URL"))?;
-    if !matches!(parsed.scheme(), "http" | "https") {
+/// The base without the slash at its end.
+fn checked_base(base: &Url) -> Result<&str, BuildError> {
+    if !matches!(base.scheme(), "http" | "https") {
         return Err(BuildError::new("base", "is no http or https URL"));
     }
-    if parsed.query().is_some() || parsed.fragment().is_some() {
+    if base.query().is_some() || base.fragment().is_some() {
         return Err(BuildError::new("base", "has a query or fragment"));
     }
-    Ok(parsed.as_str().trim_end_matches('/').to_owned())
+    Ok(base.as_str().trim_end_matches('/'))
 }
 
 /// A path with places for values, from the configuration: `/v1/personnel/{id}/aliases/{pool}:{type}?limit=50&q={name}`.
@@ -107,7 +109,10 @@ impl Path {
     ///
     /// # Errors
     /// As [`url()`]; also a place that has no value, and a segment that its values make `.` or `..`.
-    pub fn fill<'v>(&self, base: &str, value: impl Fn(&str) -> Option<&'v str>) -> Result<String, BuildError> {
+    pub fn fill<'v>(&self, base: &Url, value: impl Fn(&str) -> Option<&'v str>) -> Result<Url, BuildError> {
+        let base = checked_base(base)?;
+        let mut whole = String::with_capacity(base.len() + 64);
+        whole.push_str(base);
         let mut made = String::new();
         for piece in &self.pieces {
             match piece {
@@ -127,7 +132,8 @@ impl Path {
         if path.split('/').any(dots) {
             return Err(BuildError::new("path", "gets a . or .. segment from its values"));
         }
-        Ok(checked_base(base)? + &made)
+        whole.push_str(&made);
+        Url::parse(&whole).map_err(|_| BuildError::new("path", "makes no URL of the base"))
     }
 }
 
@@ -189,12 +195,16 @@ mod tests {
     fn a_path_is_filled_and_cannot_be_left() {
         let path = Path::parse("/v1/personnel/{id}/aliases/{pool}:{type}?limit=50&q={name}").unwrap();
         assert_eq!(path.names().collect::<Vec<_>>(), ["id", "pool", "type", "name"]);
-        let made = path.fill("https://ehr.example", |name| Some(if name == "id" { "4/11" } else { "a&b" }));
-        assert_eq!(made.unwrap(), "https://ehr.example/v1/personnel/4%2F11/aliases/a%26b:a%26b?limit=50&q=a%26b");
-        assert!(path.fill("https://ehr.example", |name| (name != "q").then_some("..")).is_err());
-        assert_eq!(path.fill("https://ehr.example", |_| None).unwrap_err().attribute, "id");
+        let base = Url::parse("https://ehr.example").unwrap();
+        let made = path.fill(&base, |name| Some(if name == "id" { "4/11" } else { "a&b" }));
+        assert_eq!(
+            made.unwrap().as_str(),
+            "https://ehr.example/v1/personnel/4%2F11/aliases/a%26b:a%26b?limit=50&q=a%26b"
+        );
+        assert!(path.fill(&base, |name| (name != "q").then_some("..")).is_err());
+        assert_eq!(path.fill(&base, |_| None).unwrap_err().attribute, "id");
         let joined = Path::parse("/a/{x}{y}/b").unwrap();
-        assert!(joined.fill("https://ehr.example", |_| Some(".")).is_err());
+        assert!(joined.fill(&base, |_| Some(".")).is_err());
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Host for Network {
         Err(connector_spi::ConnError::config(format!("{reference} is not asked here")))
     }
     async fn http(&self, request: HttpRequest) -> Result<HttpResponse> {
-        self.0.send(request).await
+        self.0.send(request.try_into()?).await
     }
     fn event(&self, _: Level, _: &str, _: &[(&str, &str)]) {}
 }
