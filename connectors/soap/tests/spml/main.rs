@@ -83,7 +83,7 @@ fn person(number: u32) -> Attrs {
     ]);
     who.insert("physician".into(), vec![Value::from(true)]);
     let at = |text: &str| vec![Value::At { at: text.parse().unwrap() }];
-    who.insert("endEffective".into(), at("2029-07-01T03:59:59Z"));
+    who.insert("endEffective".into(), at("2099-07-01T03:59:59Z"));
     who
 }
 
@@ -96,7 +96,7 @@ async fn what_is_written_is_what_is_read_and_found() {
     let stage = Stage::set(json!({})).await;
     stage.target.check(&cx(&stage.host, "c")).await.unwrap();
     let group = Entitlement {
-        valid_to: Some("2026-12-01T05:00:00Z".parse().unwrap()),
+        valid_to: Some("2099-12-01T05:00:00Z".parse().unwrap()),
         ..grant("organization-group", "EAST_ALL")
     };
     let with = [grant("position", "RN"), group, grant("personnel-group", "CS_RX")];
