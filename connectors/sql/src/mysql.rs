@@ -2,7 +2,7 @@
 
 use crate::{
     config,
-    database::{Bound, Cell, Database, Done, Purpose, Row, Session},
+    database::{Bound, Cell, Database, Done, Purpose, Session},
     error::Failure,
     plan::fnv1a,
     pool::{Lease, Opens, Pool},
@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use connector_spi::Host;
 use jiff::{Timestamp, tz::TimeZone};
 use sqlx::{
-    Arguments, Column, ConnectOptions, Connection, Row as _, TypeInfo, ValueRef,
+    Arguments, ConnectOptions, Connection, Row as _, TypeInfo, ValueRef,
     mysql::{
         MySqlArguments, MySqlConnectOptions, MySqlConnection, MySqlDatabaseError, MySqlQueryResult, MySqlRow,
         MySqlSslMode,
@@ -117,7 +117,7 @@ impl Session for Transaction {
     async fn run(&mut self, statement: &Statement, values: &[Bound], most: usize) -> Result<Done, Failure> {
         let allocated =
             |result: &MySqlQueryResult| i64::try_from(result.last_insert_id()).ok().filter(|number| *number > 0);
-        Ok(run!(self.lease.connection, MySqlArguments, statement, values, most, bind, row, failure, allocated))
+        Ok(run!(self.lease.connection, MySqlArguments, statement, values, most, bind, cell, failure, allocated))
     }
 
     async fn lock(&mut self, names: &[String]) -> Result<(), Failure> {
@@ -179,15 +179,6 @@ fn bind(arguments: &mut MySqlArguments, value: &Bound) -> Option<()> {
         Bound::Local(Some(at)) => arguments.add(to_primitive(*at)?),
     };
     added.ok()
-}
-
-fn row(row: &MySqlRow, before: Option<&Row>) -> Row {
-    let columns = row.columns();
-    Row::new(
-        columns.iter().map(Column::name),
-        columns.iter().map(|column| cell(row, column.ordinal())).collect(),
-        before,
-    )
 }
 
 fn cell(row: &MySqlRow, at: usize) -> Cell {

@@ -2,7 +2,7 @@
 
 use crate::{
     config,
-    database::{Bound, Cell, Database, Done, Purpose, Row, Session},
+    database::{Bound, Cell, Database, Done, Purpose, Session},
     error::Failure,
     plan::fnv1a,
     pool::{Lease, Opens, Pool},
@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use connector_spi::Host;
 use jiff::Timestamp;
 use sqlx::{
-    Arguments, Column, ConnectOptions, Connection, Row as _, TypeInfo, ValueRef,
+    Arguments, ConnectOptions, Connection, Row as _, TypeInfo, ValueRef,
     postgres::{
         PgArguments, PgConnectOptions, PgConnection, PgDatabaseError, PgQueryResult, PgRow, PgSslMode, PgTypeKind,
     },
@@ -91,7 +91,7 @@ struct Transaction {
 impl Session for Transaction {
     async fn run(&mut self, statement: &Statement, values: &[Bound], most: usize) -> Result<Done, Failure> {
         let none = |_: &PgQueryResult| None;
-        Ok(run!(self.lease.connection, PgArguments, statement, values, most, bind, row, failure, none))
+        Ok(run!(self.lease.connection, PgArguments, statement, values, most, bind, cell, failure, none))
     }
 
     async fn lock(&mut self, names: &[String]) -> Result<(), Failure> {
@@ -146,15 +146,6 @@ fn bind(arguments: &mut PgArguments, value: &Bound) -> Option<()> {
         Bound::Local(Some(at)) => arguments.add(to_primitive(*at)?),
     };
     added.ok()
-}
-
-fn row(row: &PgRow, before: Option<&Row>) -> Row {
-    let columns = row.columns();
-    Row::new(
-        columns.iter().map(Column::name),
-        columns.iter().map(|column| cell(row, column.ordinal())).collect(),
-        before,
-    )
 }
 
 fn cell(row: &PgRow, at: usize) -> Cell {

@@ -1,11 +1,15 @@
 //! What the three engines that sqlx speaks to have in common.
 
-use crate::{error::Failure, statement::Statement};
+use crate::{
+    database::{Cell, Row},
+    error::Failure,
+    statement::Statement,
+};
 use jiff::{
     Timestamp,
     civil::{Date, DateTime},
 };
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Column};
 use std::{io, sync::Arc};
 use time::{Month, OffsetDateTime, PrimitiveDateTime};
 
@@ -73,10 +77,17 @@ pub(crate) fn from_offset(at: OffsetDateTime) -> Option<Timestamp> {
     Timestamp::from_nanosecond(at.unix_timestamp_nanos()).ok()
 }
 
+/// A row as one of sqlx's engines answered it; `cell` reads the column at a place.
+pub(crate) fn row<R: sqlx::Row>(row: &R, cell: impl Fn(&R, usize) -> Cell, before: Option<&Row>) -> Row {
+    let columns = row.columns();
+    let cells = columns.iter().map(|column| cell(row, column.ordinal())).collect();
+    Row::new(columns.iter().map(Column::name), cells, before)
+}
+
 /// Runs a statement on a connection of sqlx's and gathers what it did. A macro, since the three engines' connections have no
 /// common type that says all of this.
 macro_rules! run {
-    ($connection:expr, $arguments:ty, $statement:expr, $values:expr, $most:expr, $bind:path, $row:path, $failure:path, $allocated:expr) => {{
+    ($connection:expr, $arguments:ty, $statement:expr, $values:expr, $most:expr, $bind:path, $cell:path, $failure:path, $allocated:expr) => {{
         let mut arguments = <$arguments>::default();
         for value in $values {
             $bind(&mut arguments, value)
@@ -92,7 +103,7 @@ macro_rules! run {
                     done.allocated = $allocated(&result);
                 }
                 sqlx::Either::Right(row) if done.rows.len() < $most => {
-                    let next = $row(&row, done.rows.last());
+                    let next = $crate::session::row(&row, $cell, done.rows.last());
                     done.rows.push(next);
                 }
                 sqlx::Either::Right(_) => done.cut = true,

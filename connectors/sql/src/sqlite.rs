@@ -2,7 +2,7 @@
 
 use crate::{
     config,
-    database::{Bound, Cell, Database, Done, Purpose, Row, Session},
+    database::{Bound, Cell, Database, Done, Purpose, Session},
     error::Failure,
     pool::{Lease, Opens, Pool},
     session::{self, begin, run},
@@ -11,7 +11,7 @@ use crate::{
 use async_trait::async_trait;
 use jiff::Timestamp;
 use sqlx::{
-    Arguments, Column, ConnectOptions, Connection, Row as _, TypeInfo, ValueRef,
+    Arguments, ConnectOptions, Connection, Row as _, TypeInfo, ValueRef,
     sqlite::{SqliteArguments, SqliteConnectOptions, SqliteConnection, SqliteQueryResult, SqliteRow},
 };
 use std::time::Duration;
@@ -72,7 +72,7 @@ struct Transaction {
 impl Session for Transaction {
     async fn run(&mut self, statement: &Statement, values: &[Bound], most: usize) -> Result<Done, Failure> {
         let allocated = |result: &SqliteQueryResult| Some(result.last_insert_rowid());
-        Ok(run!(self.lease.connection, SqliteArguments, statement, values, most, bind, row, failure, allocated))
+        Ok(run!(self.lease.connection, SqliteArguments, statement, values, most, bind, cell, failure, allocated))
     }
 
     /// Whoever writes is alone already.
@@ -130,15 +130,6 @@ fn bind(arguments: &mut SqliteArguments, value: &Bound) -> Option<()> {
 fn written(at: jiff::civil::DateTime) -> String {
     let format = if at.subsec_nanosecond() == 0 { "%Y-%m-%d %H:%M:%S" } else { "%Y-%m-%d %H:%M:%S%.6f" };
     at.strftime(format).to_string()
-}
-
-fn row(row: &SqliteRow, before: Option<&Row>) -> Row {
-    let columns = row.columns();
-    Row::new(
-        columns.iter().map(Column::name),
-        columns.iter().map(|column| cell(row, column.ordinal())).collect(),
-        before,
-    )
 }
 
 pub(crate) fn cell(row: &SqliteRow, at: usize) -> Cell {

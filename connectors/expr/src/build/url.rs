@@ -111,8 +111,6 @@ impl Path {
     /// As [`url()`]; also a place that has no value, and a segment that its values make `.` or `..`.
     pub fn fill<'v>(&self, base: &Url, value: impl Fn(&str) -> Option<&'v str>) -> Result<Url, BuildError> {
         let base = checked_base(base)?;
-        let mut whole = String::with_capacity(base.len() + 64);
-        whole.push_str(base);
         let mut made = String::new();
         for piece in &self.pieces {
             match piece {
@@ -132,8 +130,7 @@ impl Path {
         if path.split('/').any(dots) {
             return Err(BuildError::new("path", "gets a . or .. segment from its values"));
         }
-        whole.push_str(&made);
-        Url::parse(&whole).map_err(|_| BuildError::new("path", "makes no URL of the base"))
+        Url::parse(&format!("{base}{made}")).map_err(|_| BuildError::new("path", "makes no URL of the base"))
     }
 }
 
